@@ -1,15 +1,15 @@
 """Every error that a user can cause, one line each.
 
-    MpoxlensError
-    ├── PhotoError        a photograph that cannot be read or is refused
-    ├── HistoryError      answers that are unknown, out of range or contradict each other
-    ├── BundleError       a bundle that is damaged, of an unknown version, or fails its golden vectors
-    ├── RecipeError       a recipe with an unknown or impossible setting
-    ├── DataError         a data set, manifest or label table that cannot be used
-    ├── WeightsError      base weights that cannot be had
-    ├── CheckpointError   a checkpoint that belongs to another recipe or is damaged
-    ├── TrainingError     training that cannot go on (loss not finite, disk full)
-    └── MissingExtraError a feature whose optional packages are not installed
+MpoxlensError
+├── PhotoError        a photograph that cannot be read or is refused
+├── HistoryError      answers that are unknown, out of range or contradict each other
+├── BundleError       a bundle that is damaged, of an unknown version, or fails its golden vectors
+├── RecipeError       a recipe with an unknown or impossible setting
+├── DataError         a data set, manifest or label table that cannot be used
+├── WeightsError      base weights that cannot be had
+├── CheckpointError   a checkpoint that belongs to another recipe or is damaged
+├── TrainingError     training that cannot go on (loss not finite, disk full)
+└── MissingExtraError a feature whose optional packages are not installed
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ class MissingExtraError(MpoxlensError):
 
     def __init__(self, feature: str, extra: str, package: str) -> None:
         self.args_given = (feature, extra, package)
-        super().__init__(feature, f"it needs the package {package}", f"install it with: pip install 'mpoxlens[{extra}]'")
+        super().__init__(
+            feature, f"it needs the package {package}", f"install it with: pip install 'mpoxlens[{extra}]'"
+        )
 
     def __reduce__(self) -> tuple[type[MpoxlensError], tuple[str, str, str]]:
         return type(self), self.args_given

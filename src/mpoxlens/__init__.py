@@ -1,0 +1,2 @@
+"""mpoxlens."""
+__version__ = "0.1.0"

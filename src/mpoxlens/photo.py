@@ -1,0 +1,151 @@
+"""Read a photograph safely: limits before decoding, upright, RGB, one frame, no metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+
+from mpoxlens.errors import MissingExtraError, PhotoError
+from mpoxlens.schema import Photo
+
+MAX_BYTES = 64 * 2**20  # no phone writes a larger JPEG; read into memory whole
+MAX_PIXELS = 120_000_000  # today's largest phone sensors in use give 108 million
+MAX_RAW_PIXELS = 50_000_000  # for formats that cannot be decoded at a reduced scale (150 MB as RGB)
+MIN_SIDE = 32  # below this no lesion is visible, whatever the gate would say
+WORKING_SIDE = 640  # px of the shorter side that decoding keeps at least, when the format lets it choose
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "BMP", "TIFF")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".heic", ".heif", ".bmp", ".tif", ".tiff"})
+AGAIN = "send another photo of the rash"
+
+
+def read_photo(path: str | Path) -> Photo:
+    """Read and decode one photograph.
+
+    Raises:
+        PhotoError: missing, empty, too large, not an image, truncated, animated, or a decompression bomb.
+        MissingExtraError: a HEIC photograph without the `heic` extra.
+    """
+    path = Path(path)
+    return decode_photo(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the file's bytes, refusing what is missing, not a file, empty or over `MAX_BYTES`."""
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise PhotoError(str(path), "it is a folder here, not a photo", "name the photos in it")
+        if size > MAX_BYTES:
+            limit = f"the limit is {MAX_BYTES / 2**20:.0f} MB"
+            raise PhotoError(f"{path}: {size / 2**20:.0f} MB", limit, "send a smaller copy")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise PhotoError(str(path), "no such file", "check the name") from None
+    except OSError as error:
+        raise PhotoError(str(path), f"cannot be read ({error.strerror})", "check the file's permissions") from None
+
+
+def decode_photo(data: bytes, name: str) -> Photo:
+    """Decode the bytes of one photograph; `name` is used in messages only."""
+    if not data:
+        raise PhotoError(f"{name}: 0 bytes", "an empty file holds no photo", AGAIN)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata and big images; our own limits decide
+        image = _open(data, name)
+        width, height = _checked_size(image, name)
+        rgb = _decode(image, name)
+    return Photo(rgb, name, hashlib.sha256(data).hexdigest(), width, height)
+
+
+def _open(data: bytes, name: str) -> ImageFile.ImageFile:
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheim", b"ftypmsf1"):
+        _register_heif(name)
+    try:
+        return Image.open(io.BytesIO(data), formats=_known_formats())  # type: ignore[return-value]
+    except UnidentifiedImageError:
+        raise PhotoError(name, "not a photo in a format that we read", "send a JPEG, PNG, WebP or HEIC file") from None
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(name, "more than 170 million pixels") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise _damaged(name, error) from None
+
+
+def _register_heif(name: str) -> None:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise MissingExtraError(f"{name}: a HEIC photo", "heic", "pillow-heif") from None
+    pillow_heif.register_heif_opener(thumbnails=False)
+
+
+def _known_formats() -> list[str]:
+    Image.init()
+    return [f for f in FORMATS if f in Image.OPEN]
+
+
+def _checked_size(image: Image.Image, name: str) -> tuple[int, int]:
+    """Return the size as turned upright, refusing animations, specks and bombs before anything is decoded."""
+    width, height = image.size
+    if getattr(image, "n_frames", 1) > 1 and image.format in ("WEBP", "PNG"):
+        raise PhotoError(f"{name}: {getattr(image, 'n_frames', 2)} frames", "an animation is not a photo", AGAIN)
+    if min(width, height) < MIN_SIDE:
+        raise PhotoError(f"{name}: {width} x {height} pixels", f"a photo has at least {MIN_SIDE} a side", AGAIN)
+    limit = MAX_PIXELS if image.format in ("JPEG", "MPO") else MAX_RAW_PIXELS  # MPO: a JPEG with a second picture
+    if width * height > limit:
+        raise _too_many_pixels(name, f"{width} x {height} pixels", limit)
+    turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    return (height, width) if turned else (width, height)
+
+
+def _too_many_pixels(name: str, size: str, limit: int = MAX_RAW_PIXELS) -> PhotoError:
+    return PhotoError(f"{name}: {size}", f"the limit is {limit // 10**6} million pixels", "send a smaller copy")
+
+
+def _damaged(name: str, error: Exception) -> PhotoError:
+    return PhotoError(name, f"damaged or cut short ({error})", "send the photo again")
+
+
+def _decode(image: ImageFile.ImageFile, name: str) -> np.ndarray:  # [H, W, 3] uint8
+    try:
+        image.draft("RGB", _draft_size(image))  # JPEG alone: decodes at 1/2, 1/4 or 1/8, in a fraction of the time
+        image.load()
+        return np.asarray(_rgb(ImageOps.exif_transpose(image)))
+    except (OSError, ValueError, SyntaxError, MemoryError) as error:
+        raise _damaged(name, error) from None
+
+
+def _draft_size(image: Image.Image) -> tuple[int, int]:
+    scale = max(1.0, min(image.size) / WORKING_SIDE)
+    return int(image.width / scale), int(image.height / scale)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Any colour mode to sRGB: 16 bits scaled down, transparency on white, colours by their profile."""
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image, dtype=np.float32)
+        top = 65535.0 if values.max() > 255 else 255.0
+        image = Image.fromarray((values.clip(0, top) * (255.0 / top)).astype(np.uint8))
+    if image.mode in ("CMYK", "RGB"):
+        image = _by_profile(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(paper, image)
+    return image.convert("RGB")
+
+
+def _by_profile(image: Image.Image) -> Image.Image:
+    """Turn a wide-gamut or CMYK photograph to sRGB, as every browser does; an unusable profile is passed over."""
+    profile = image.info.get("icc_profile")
+    if not profile or b"sRGB" in profile or b"s\0R\0G\0B" in profile:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB") or image
+    except (ImageCms.PyCMSError, OSError):
+        return image
