@@ -1,2 +1,3 @@
 """mpoxlens."""
+
 __version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The bundles that are shipped in the wheel."""
