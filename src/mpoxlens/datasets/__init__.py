@@ -1,1 +1,1 @@
-"""From scraped folders to a grouped, documented data set. Part of the workshop, but for `phantom`, which needs no extra."""
+"""From scraped folders to a grouped, documented data set. Part of the workshop; `phantom` alone needs no extra."""

@@ -1,18 +1,13 @@
-"""Local features: which images share keypoints, how one lies upon the other, and whether the pixels then agree.
+"""Local features of two images: how one lies upon the other, and whether the pixels then agree.
 
-Keypoints survive crops, collages and captions, which whole-image hashes do not. Three steps, cheapest first:
-
-1. `vote` finds candidate pairs through one inverted file over the pooled descriptors (Sivic and Zisserman, ICCV 2003),
-   so that the work grows with the number of descriptors and not with the number of pairs.
-2. `align` fits affine maps to the matched keypoints of one pair. Each match alone gives a hypothesis, since a keypoint
-   has place, size and direction (Philbin et al., CVPR 2007, section 3.2), so nothing is drawn at random.
-3. `agreement` lays one image upon the other and compares pixels. It is what refuses two different photographs that
-   share a logo or a caption: only the logo agrees.
+Keypoints survive crops, collages and captions, which whole-image hashes do not. `align` fits affine maps to matched
+keypoints. Each match alone gives a hypothesis, since a keypoint has place, size and direction (Philbin et al., CVPR
+2007, section 3.2), so nothing is drawn at random. `agreement` then lays one image upon the other and compares pixels.
+It is what refuses two different photographs that share a logo or a caption: only the logo agrees.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -22,20 +17,16 @@ from numpy.typing import NDArray
 from mpoxlens.schema import Floats, Pixels
 
 KEYPOINTS = 800  # of an image, the strongest kept
-CELL = 600  # descriptors that a cell of the inverted file holds on average
-PROBES = 3  # cells that a descriptor looks into
-NEIGHBOURS = 6  # votes that a descriptor casts in a cell
-PENDING = 10_000_000  # votes after which they are summed, so that memory stays small
 MATCH_RATIO = 0.86  # Lowe's ratio of distances; loose, because geometry and pixels are checked after it
 LEAST = 5  # keypoints at different places that a map must explain: an affine map has six numbers, three points fix it
 HYPOTHESES = 8  # the best of them are refined
 SAME = 0.65  # local correlation from which a place counts as the same; a re-encoded copy has .8 to 1, strangers about 0
-FLAT = 6.0  # variance in grey levels squared below which a place has nothing to compare
+DOUBTFUL, CLEAR = 0.3, 0.8  # agreeing shares between which the map is refined
+FLAT = 2.0  # variance in grey levels squared up to which a place is plain: nothing there but noise
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
-Votes = tuple[Indices, NDArray[np.float64]]  # asker * images + owner, and the weight
 
 # A mirrored keypoint's descriptor is the descriptor's own numbers in another order: 4 x 4 places, 8 directions.
 _MIRROR = np.arange(128).reshape(4, 4, 8)[::-1][:, :, (-np.arange(8)) % 8].reshape(-1)
@@ -52,7 +43,7 @@ class Features:
 
     def mirrored(self, width: int) -> Features:
         """The keypoints that the image would have when flipped left to right."""
-        points = self.points * np.float32([-1, 1]) + np.float32([width - 1, 0])
+        points = np.stack([np.float32(width - 1) - self.points[:, 0], self.points[:, 1]], axis=1)
         return Features(points, self.sizes, np.float32(np.pi) - self.angles, self.descriptors[:, _MIRROR])
 
     def take(self, rows: Indices) -> Features:
@@ -80,7 +71,7 @@ class Agreement:
 def extract(grey: Pixels) -> Features:
     """SIFT keypoints of a grey image [H, W], also where it is smooth, as RootSIFT (Arandjelović, CVPR 2012)."""
     even = cv2.createCLAHE(clipLimit=4.0, tileGridSize=(4, 4)).apply(grey)
-    sift = cv2.SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.008, edgeThreshold=15)
+    sift = cv2.SIFT.create(nfeatures=KEYPOINTS, contrastThreshold=0.008, edgeThreshold=15)
     keypoints, raw = sift.detectAndCompute(even, None)
     if not keypoints:
         none = np.zeros(0, np.float32)
@@ -99,97 +90,6 @@ def unit_length(descriptors: Pixels) -> Floats:
     floats = descriptors.astype(np.float32)
     floats /= np.maximum(np.linalg.norm(floats, axis=1, keepdims=True), 1e-6)
     return floats
-
-
-def vote(images: Sequence[Features], queries: Sequence[Features], top: int, least: float) -> list[tuple[int, int]]:
-    """Which images share descriptors with each query, query i being image i itself or its mirror image.
-
-    Returns:
-        Pairs (query, image), at most `top` a query, with at least `least` votes.
-    """
-    pool, owner = _pooled(images)
-    asked, asker = _pooled(queries)
-    if len(pool) == 0:
-        return []
-    cells = max(1, len(pool) // CELL)
-    centres = _centres(pool, cells)
-    inside = _by_cell(_nearest(pool, centres, 1), cells)
-    looking = _by_cell(_nearest(asked, centres, PROBES), cells)
-    parts: list[Votes] = []
-    for here, seekers in zip(inside, looking, strict=True):
-        if len(here) > 1 and len(seekers):
-            askers, owners = asker[seekers], owner[here]
-            rows, columns, weight = _cell_votes(asked[seekers], pool[here], askers[:, None] == owners[None, :])
-            parts.append((askers[rows] * len(images) + owners[columns], weight))
-        if sum(len(part[0]) for part in parts) > PENDING:
-            parts = [_summed(parts)]
-    return list(_best(_summed(parts), len(images), top, least)) if parts else []
-
-
-def _pooled(images: Sequence[Features]) -> tuple[Pixels, Indices]:
-    """All descriptors, and the image that each belongs to."""
-    owner = np.repeat(np.arange(len(images)), [len(image.points) for image in images])
-    return np.concatenate([image.descriptors for image in images]), owner
-
-
-def _centres(pool: Pixels, cells: int) -> Floats:
-    """Centres [cells, 128] of the inverted file: a few rounds of k-means on a sample. Rough cells will do."""
-    sample = unit_length(pool[np.random.default_rng(0).permutation(len(pool))[: cells * 40]])
-    centres = sample[:cells]
-    for _ in range(5):
-        sums = np.zeros_like(centres)
-        np.add.at(sums, (sample @ centres.T).argmax(axis=1), sample)
-        norms = np.linalg.norm(sums, axis=1, keepdims=True)
-        centres = np.where(norms > 0, sums / np.maximum(norms, 1e-6), centres)
-    return centres
-
-
-def _nearest(pool: Pixels, centres: Floats, count: int) -> Indices:
-    """The nearest cells of each descriptor, [N, count]."""
-    count = min(count, len(centres))
-    found = np.empty((len(pool), count), np.int64)
-    for start in range(0, len(pool), 8192):
-        far = -unit_length(pool[start : start + 8192]) @ centres.T
-        found[start : start + 8192] = np.argpartition(far, count - 1, axis=1)[:, :count]
-    return found
-
-
-def _by_cell(cells: Indices, count: int) -> list[Indices]:
-    """The row numbers of each cell."""
-    flat = cells.reshape(-1)
-    order = np.argsort(flat, kind="stable")
-    return np.split(order // cells.shape[1], np.searchsorted(flat[order], np.arange(1, count)))
-
-
-def _cell_votes(asked: Pixels, pool: Pixels, own: Mask) -> tuple[Indices, Indices, NDArray[np.float64]]:
-    """Votes of each asked descriptor for its neighbours in other images.
-
-    A vote counts by how much nearer the neighbour is than the next after the last, squared: among stubble or weave,
-    where all neighbours are alike, it counts for nothing.
-    """
-    cosines = unit_length(asked) @ unit_length(pool).T
-    cosines[own] = 0
-    count = min(NEIGHBOURS, cosines.shape[1] - 1)
-    columns = np.argpartition(-cosines, count, axis=1)[:, : count + 1]
-    chosen = np.take_along_axis(cosines, columns, axis=1)
-    gain = chosen - np.maximum(chosen.min(axis=1, keepdims=True), 0.6)  # .6: of another place, however alone it stands
-    rows, ranks = np.nonzero(gain > 0)
-    return rows, columns[rows, ranks], gain[rows, ranks].astype(np.float64) ** 2
-
-
-def _summed(parts: Sequence[Votes]) -> Votes:
-    keys, where = np.unique(np.concatenate([part[0] for part in parts]), return_inverse=True)
-    return keys, np.bincount(where, np.concatenate([part[1] for part in parts]), minlength=len(keys))
-
-
-def _best(votes: Votes, images: int, top: int, least: float) -> Iterator[tuple[int, int]]:
-    keys, weight = votes
-    order = np.lexsort((keys, -weight, keys // images))
-    order = order[weight[order] >= least]
-    asker = keys[order] // images
-    rank = np.arange(len(order)) - np.searchsorted(asker, asker)
-    for key in keys[order][rank < top].tolist():
-        yield key // images, key % images
 
 
 def align(a: Features, b: Features, maps: int = 3) -> list[Alignment]:
@@ -298,21 +198,51 @@ def agreement(a: Pixels, b: Pixels, matrix: Matrix) -> Agreement:
         a, b, matrix, scale = b, a, cv2.invertAffineTransform(matrix), 1 / scale
     if scale < 0.8:
         a = cv2.GaussianBlur(a, (0, 0), 0.5 / scale)
-    size = (b.shape[1], b.shape[0])
-    laid = cv2.warpAffine(a, matrix, size, flags=cv2.INTER_LINEAR)
-    inside = cv2.warpAffine(np.full_like(a, 255), matrix, size, flags=cv2.INTER_NEAREST) > 0
+    seen = _compared(a, b, matrix)
+    if DOUBTFUL <= seen.share < CLEAR:  # a few keypoints may place a true copy some pixels off
+        seen = max(seen, _compared(a, b, _refined_by_pixels(a, b, matrix)), key=lambda one: one.share)
+    return seen
+
+
+def _compared(a: Pixels, b: Pixels, matrix: Matrix) -> Agreement:
+    laid, inside = _laid(a, b, matrix)
     area = float(inside.sum())
     if area < 400:  # fewer than 20 x 20 pixels: nothing can be said
         return Agreement(0.0, 0.0, 0.0)
     correlation, textured = _local_correlation(laid, b, inside)
     agrees = float((textured & (correlation > SAME)).sum())
-    smaller = min(a.size * scale**2, float(b.size))
+    smaller = min(a.size * abs(float(np.linalg.det(matrix[:, :2]))), float(b.size))
     return Agreement(agrees / max(float(textured.sum()), 1.0), min(agrees / smaller, 1.0), min(area / smaller, 1.0))
+
+
+def _laid(a: Pixels, b: Pixels, matrix: Matrix) -> tuple[Pixels, Mask]:
+    """The image a upon the canvas of b, and where it lies."""
+    size = (b.shape[1], b.shape[0])
+    inside = cv2.warpAffine(np.full_like(a, 255), matrix, size, flags=cv2.INTER_NEAREST) > 0
+    return cv2.warpAffine(a, matrix, size, flags=cv2.INTER_LINEAR), inside
+
+
+def _refined_by_pixels(a: Pixels, b: Pixels, matrix: Matrix) -> Matrix:
+    """The map moved to where the pixels correlate best (Evangelidis and Psarakis, PAMI 2008), if that succeeds."""
+    x, y, width, height = cv2.boundingRect(_laid(a, b, matrix)[1].astype(np.uint8))
+    back = cv2.invertAffineTransform(matrix)
+    back[:, 2] += back[:, :2] @ (x, y)  # from the overlap's own corner, since the whole of the first image must overlap
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-4)
+    part = b[y : y + height, x : x + width]
+    try:
+        back = cv2.findTransformECC(part, a, back.astype(np.float32), cv2.MOTION_AFFINE, stop, None, 5)[1]
+    except cv2.error:  # the images do not correlate at all
+        return matrix
+    back = back.astype(np.float64)
+    back[:, 2] -= back[:, :2] @ (x, y)
+    refined: Matrix = cv2.invertAffineTransform(back)
+    return refined if _plausible(refined) else matrix
 
 
 def _local_correlation(a: Pixels, b: Pixels, inside: Mask) -> tuple[Floats, Mask]:
     """Correlation of two images in a window about each pixel, and where either has anything to compare, both [H, W]."""
     window = int(np.clip(np.sqrt(inside.sum()) / 8, 7, 41)) | 1
+    inside = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0  # the blur drags in the black around a
     mask = inside.astype(np.float32)
     weight = np.maximum(_mean(mask, window), 1e-3)
     x, y = (cv2.GaussianBlur(image, (0, 0), 1.2).astype(np.float32) * mask for image in (a, b))
@@ -320,10 +250,10 @@ def _local_correlation(a: Pixels, b: Pixels, inside: Mask) -> tuple[Floats, Mask
     var_x = np.maximum(_mean(x * x, window) / weight - mean_x**2, 0)
     var_y = np.maximum(_mean(y * y, window) / weight - mean_y**2, 0)
     both = _mean(x * y, window) / weight - mean_x * mean_y
-    correlation: Floats = both / np.sqrt(var_x * var_y + 0.5)
+    correlation = (both / np.sqrt(var_x * var_y + 0.5)).astype(np.float32)
     return correlation, (np.maximum(var_x, var_y) > FLAT) & inside
 
 
-def _mean(image: Floats, window: int) -> Floats:
+def _mean(image: NDArray[np.floating], window: int) -> Floats:
     mean: Floats = cv2.boxFilter(image, -1, (window, window))
     return mean

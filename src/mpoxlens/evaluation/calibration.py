@@ -1,0 +1,59 @@
+"""Fit what the bundle decides by, on out-of-fold predictions alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import minimize
+
+from mpoxlens.evaluation.metrics import Doubles, Flags, resample
+from mpoxlens.rules import Calibration, Conformal
+from mpoxlens.schema import Floats
+
+REFITS = 200
+PRIOR = 4.0  # the weight, in photographs, of the belief that temperature is near 1 and bias near 0
+
+
+def fit_calibration(logits: Floats, positive: Flags, column: int, clusters: Sequence[str], seed: int) -> Calibration:
+    """Fit temperature and bias by maximum likelihood, and again on resampled clusters for the interval.
+
+    Args:
+        logits: [N, C] out-of-fold.
+        positive: [N] which are of the positive label.
+        column: of the positive label.
+        clusters: [N].
+        seed: of the resampling.
+    """
+    temperature, bias = _fit(logits, positive, column)
+    pairs = [_fit(logits[rows], positive[rows], column) for rows in resample(clusters, REFITS, seed)]
+    return Calibration(round(temperature, 4), round(bias, 4), tuple(pairs))
+
+
+def _fit(logits: Floats, positive: Flags, column: int) -> tuple[float, float]:
+    def loss(theta: Doubles) -> float:
+        odds = Calibration(float(np.exp(theta[0])), float(theta[1]), ()).log_odds(logits, column)
+        likelihood = np.logaddexp(0, np.where(positive, -odds, odds)).sum()
+        return float(likelihood + 0.5 * PRIOR * (theta**2).sum())
+
+    found = minimize(loss, np.zeros(2), method="Nelder-Mead")
+    return float(np.exp(found.x[0])), float(found.x[1])
+
+
+def operating_point(probability: Doubles, positive: Flags, wanted: float) -> float:
+    """Return the highest threshold whose sensitivity is at least `wanted`, half-way to the next photograph below."""
+    scores = np.sort(probability[positive])
+    allowed = int(np.floor((1 - wanted) * len(scores) + 1e-9))  # positives that may fall below
+    below = probability[probability < scores[allowed]]
+    return float((scores[allowed] + (below.max() if len(below) else 0.0)) / 2)
+
+
+def fit_conformal(probability: Doubles, positive: Flags, alpha: float) -> Conformal:
+    """Return class-conditional cut-offs with the finite-sample correction of split conformal prediction."""
+    return Conformal(alpha, _lower(probability[positive], alpha), 1 - _lower(1 - probability[~positive], alpha))
+
+
+def _lower(scores: Doubles, alpha: float) -> float:
+    """Return the floor(alpha (n + 1))-th smallest score; 0, which leaves nobody out, when n is too small for it."""
+    rank = int(np.floor(alpha * (len(scores) + 1)))
+    return float(np.sort(scores)[rank - 1]) if rank else 0.0

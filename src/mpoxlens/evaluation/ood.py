@@ -1,0 +1,32 @@
+"""Fit the out-of-distribution score on embeddings of the training photographs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mpoxlens.rules import OutOfDistribution
+from mpoxlens.schema import Floats
+
+COMPONENTS = 24  # more than carry the classes, few enough to be estimated from some hundred photographs
+
+
+def fit_ood(embedding: Floats, share: float) -> OutOfDistribution:
+    """Return the score whose threshold `share` of the given photographs stay below.
+
+    Args:
+        embedding: [N, D], variants included, so that "known" is not narrower than what the network learned from.
+        share: between 0 and 1.
+    """
+    mean = embedding.mean(axis=0)
+    centred = embedding - mean
+    _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    k = min(COMPONENTS, len(embedding) - 1)
+    spread = singular[:k] / np.sqrt(len(embedding) - 1)
+    left = centred - (centred @ axes[:k].T) @ axes[:k]
+    residual = float(np.sqrt((left**2).sum(axis=1).mean()))
+    components = (axes[:k] / spread[:, None]).astype(np.float32)
+    fitted = OutOfDistribution(mean.astype(np.float32), components, residual, np.inf)
+    # Through the bundle's float16 and back, so that the threshold fits the numbers that the clinic will use.
+    stored = OutOfDistribution.from_dict({**fitted.to_dict(), "threshold": 0.0})
+    threshold = round(float(np.quantile(stored.score(embedding), share)), 4)
+    return OutOfDistribution(stored.mean, stored.components, residual, threshold)

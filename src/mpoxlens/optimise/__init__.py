@@ -1,0 +1,1 @@
+"""The same model, smaller and on every runtime, proven equal. Part of the workshop."""

@@ -1,0 +1,115 @@
+"""Export to ONNX, quantise to int8, and prove that the two agree."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnxruntime
+import torch
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from mpoxlens.bundle import OUTPUTS
+from mpoxlens.errors import TrainingError
+from mpoxlens.rules import Calibration
+from mpoxlens.schema import Floats
+from mpoxlens.vision.backbones import Classifier
+
+OPSET = 17
+MAX_MEDIAN_DIFFERENCE = 0.03  # of P(mpox), int8 against float
+
+
+def export(model: Classifier, size: int) -> bytes:
+    """Return the float32 ONNX file: photo [N, 3, size, size] -> logits, cam, embedding."""
+    model = model.to("cpu", memory_format=torch.contiguous_format).eval()
+    with warnings.catch_warnings(), TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")  # torch's own deprecations while it traces
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            model,
+            (torch.zeros(1, 3, size, size),),
+            str(path),
+            input_names=["photo"],
+            output_names=list(OUTPUTS),
+            dynamic_axes={name: {0: "n"} for name in ("photo", *OUTPUTS)},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        return path.read_bytes()
+
+
+class _Batches(CalibrationDataReader):  # type: ignore[misc]
+    """One calibration photograph at a time."""
+
+    def __init__(self, batch: Floats) -> None:
+        self.rest = iter(batch)
+
+    def get_next(self) -> Mapping[str, Floats] | None:
+        photo = next(self.rest, None)
+        return None if photo is None else {"photo": photo[None]}
+
+
+def quantise(model: bytes, calibration: Floats) -> bytes:
+    """Return the static int8 file: weights per channel, activations by the range of the calibration inputs.
+
+    Args:
+        model: the float32 ONNX file.
+        calibration: [N, 3, size, size], of the training side.
+    """
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "float.onnx").write_bytes(model)
+        quant_pre_process(str(folder / "float.onnx"), str(folder / "ready.onnx"), skip_symbolic_shape=True)
+        quantize_static(
+            str(folder / "ready.onnx"),
+            str(folder / "int8.onnx"),
+            _Batches(calibration),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            calibrate_method=CalibrationMethod.MinMax,
+            nodes_to_exclude=_head(folder / "ready.onnx"),
+        )
+        return (folder / "int8.onnx").read_bytes()
+
+
+def _head(path: Path) -> Sequence[str]:
+    """Return the nodes after the features: the head stays float, so that the map's mean is the logit to the digit."""
+    import onnx
+
+    graph = onnx.load(str(path)).graph
+    last = max(i for i, node in enumerate(graph.node) if node.op_type == "Conv" and "head/Conv" in node.name)
+    return [node.name for node in graph.node[last:]]
+
+
+def run(model: bytes, batch: Floats, step: int = 32) -> dict[str, Floats]:
+    """Return the outputs of an ONNX file for a batch, in its real runtime."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    parts = [session.run(list(OUTPUTS), {"photo": batch[i : i + step]}) for i in range(0, len(batch), step)]
+    return {name: np.concatenate([p[i] for p in parts]) for i, name in enumerate(OUTPUTS)}
+
+
+def check_parity(
+    full: Floats, small: Floats, calibration: Calibration, positive: int, threshold: float
+) -> dict[str, float]:
+    """Compare two files' logits [N, C] on the same inputs.
+
+    Raises:
+        TrainingError: the median difference of P(mpox) is over `MAX_MEDIAN_DIFFERENCE`.
+    """
+    p, q = (calibration.probabilities(logits, positive)[:, positive] for logits in (full, small))
+    found = {
+        "median_difference": round(float(np.median(np.abs(p - q))), 4),
+        "max_difference": round(float(np.abs(p - q).max()), 4),
+        "same_side": round(float(((p >= threshold) == (q >= threshold)).mean()), 4),
+        "photos": len(p),
+    }
+    if found["median_difference"] > MAX_MEDIAN_DIFFERENCE:
+        why = f"P(mpox) differs by {found['median_difference']} in the median from the float file"
+        raise TrainingError("the int8 file", why, "train with another seed, or calibrate with more photographs")
+    return found

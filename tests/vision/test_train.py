@@ -1,0 +1,117 @@
+"""The workshop's whole run, on drawings: every stage is the real one."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyarrow import parquet
+
+from mpoxlens.bundle import Bundle
+from mpoxlens.errors import CheckpointError, DataError, TrainingError
+from mpoxlens.vision import fit
+from mpoxlens.vision.train import run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def finished(drawn_data: Path, drawn_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run")
+    run(drawn_recipe, drawn_data, out)
+    return out
+
+
+def test_a_run_ends_in_a_bundle_that_verifies_and_runs(finished: Path) -> None:
+    bundle = Bundle.load(finished / "bundle")
+    out = bundle.run(np.zeros((2, 3, 64, 64), np.float32))
+    assert bundle.spec.name == "drawn"
+    np.testing.assert_allclose(out.cam.mean(axis=(2, 3)), out.logits, atol=1e-5)  # the map sums to the score
+
+
+def test_the_run_leaves_predictions_of_every_photograph_by_a_fold_that_did_not_see_it(finished: Path) -> None:
+    table = parquet.read_table(finished / "predictions.parquet").to_pylist()
+    assert len(table) == 24
+    folds_of: dict[str, set[int]] = {}
+    for row in table:
+        folds_of.setdefault(row["cluster"], set()).add(row["fold"])
+    assert all(len(folds) == 1 for folds in folds_of.values())
+
+
+def test_the_card_and_the_report_carry_the_figures_of_the_bundle(finished: Path) -> None:
+    figures = json.loads((finished / "bundle" / "bundle.json").read_text())["figures"]
+    accuracy = f"{figures['four_class']['accuracy']['value']:.3f}".removeprefix("0")
+    assert accuracy in (finished / "bundle" / "card.md").read_text()
+    assert accuracy in (finished / "report.html").read_text()
+    assert list(finished.glob("fold0/events.out.tfevents.*"))
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_network(
+    finished: Path, drawn_data: Path, drawn_recipe: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "mpoxlens", "train", str(drawn_recipe), "--data", str(drawn_data), "--out", str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (out / "fold0" / "checkpoint.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / "bundle" / "bundle.json").exists()
+    run(drawn_recipe, drawn_data, out)
+    assert (out / "bundle" / "model.onnx").read_bytes() == (finished / "bundle" / "model.onnx").read_bytes()
+
+
+def test_a_folder_with_a_run_of_another_recipe_is_refused(finished: Path, drawn_data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text('[model]\nweights = "none"\nsize = 32\n')
+    with pytest.raises(CheckpointError, match="a run of another recipe than other.toml as it is now; name a new folder"):
+        run(other, drawn_data, finished)
+
+
+def test_a_damaged_checkpoint_is_refused(finished: Path, drawn_data: Path, drawn_recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "damaged"
+    shutil.copytree(finished, out)
+    (out / "fold1" / "outputs.safetensors").unlink()
+    (out / "fold1" / "checkpoint.pt").write_bytes(b"cut")
+    with pytest.raises(CheckpointError, match=r"checkpoint.pt: damaged .*; remove it to fit this part anew"):
+        run(drawn_recipe, drawn_data, out)
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_half_written(
+    drawn_data: Path, drawn_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(fit.torch, "save", full)
+    with pytest.raises(TrainingError, match="No space left on device"):
+        run(drawn_recipe, drawn_data, tmp_path / "full")
+    assert not list((tmp_path / "full").rglob("checkpoint*"))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(drawn_data: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "wild.toml"
+    recipe.write_text(
+        '[model]\nweights = "none"\nfrozen_blocks = 0\nsize = 64\n[train]\nfolds = 2\nepochs = 2\nbatch = 8\nlr = 1e38\n'
+    )
+    with pytest.raises(TrainingError, match="the loss is not finite; lower train.lr"):
+        run(recipe, drawn_data, tmp_path / "wild")
+
+
+def test_a_label_with_too_few_clusters_is_refused_before_any_training(
+    drawn_data: Path, tmp_path: Path, drawn_recipe: Path
+) -> None:
+    root = tmp_path / "few"
+    shutil.copytree(drawn_data, root)
+    for file in sorted((root / "measles").iterdir())[1:]:
+        file.unlink()
+    with pytest.raises(DataError, match="label measles: 1 clusters are too few for 2 folds"):
+        run(drawn_recipe, root, tmp_path / "out")
+    assert not (tmp_path / "out" / "fold0").exists()
