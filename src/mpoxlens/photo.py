@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
+import threading
 import warnings
 from pathlib import Path
 
@@ -20,6 +22,20 @@ MIN_SIDE = 32  # below this no lesion is visible, whatever the gate would say
 WORKING_SIDE = 640  # px of the shorter side that decoding keeps at least, when the format lets it choose
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "BMP", "TIFF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".heic", ".heif", ".bmp", ".tif", ".tiff"})
+# What Pillow's parsers raise on damaged files, found by fuzzing; none of it may reach the user as a traceback.
+_PARSERS_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 AGAIN = "send another photo of the rash"
 
 
@@ -40,9 +56,7 @@ def read_bytes(path: Path) -> bytes:
         size = path.stat().st_size
         if path.is_dir():
             raise PhotoError(str(path), "it is a folder here, not a photo", "name the photos in it")
-        if size > MAX_BYTES:
-            limit = f"the limit is {MAX_BYTES / 2**20:.0f} MB"
-            raise PhotoError(f"{path}: {size / 2**20:.0f} MB", limit, "send a smaller copy")
+        _check_bytes(size, str(path))
         return path.read_bytes()
     except FileNotFoundError:
         raise PhotoError(str(path), "no such file", "check the name") from None
@@ -54,25 +68,61 @@ def decode_photo(data: bytes, name: str) -> Photo:
     """Decode the bytes of one photograph; `name` is used in messages only."""
     if not data:
         raise PhotoError(f"{name}: 0 bytes", "an empty file holds no photo", AGAIN)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd metadata and big images; our own limits decide
-        image = _open(data, name)
-        width, height = _checked_size(image, name)
-        rgb = _decode(image, name)
+    _check_bytes(len(data), name)
+    with _quiet:
+        try:
+            image = _open(data, name)
+            width, height = _checked_size(image, name)
+            rgb = _decode(image)
+        except _PARSERS_ERRORS as error:
+            raise _damaged(name, error) from None
     return Photo(rgb, name, hashlib.sha256(data).hexdigest(), width, height)
+
+
+def _check_bytes(size: int, name: str) -> None:
+    if size > MAX_BYTES:
+        limit = f"the limit is {MAX_BYTES / 2**20:.0f} MB"
+        raise PhotoError(f"{name}: {size / 2**20:.0f} MB", limit, "send a smaller copy")
+
+
+class _Quiet:
+    """Silences warnings while any thread decodes: Pillow warns of odd metadata and big images; our own limits decide.
+
+    `warnings.catch_warnings` alone is not safe in threads: filters are global, and the thread that leaves last would
+    restore those that another had silenced.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._caught = warnings.catch_warnings(action="ignore")
+                self._caught.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._caught.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
 
 
 def _open(data: bytes, name: str) -> ImageFile.ImageFile:
     if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheim", b"ftypmsf1"):
         _register_heif(name)
     try:
-        return Image.open(io.BytesIO(data), formats=_known_formats())  # type: ignore[return-value]
+        return Image.open(io.BytesIO(data), formats=_known_formats())
     except UnidentifiedImageError:
         raise PhotoError(name, "not a photo in a format that we read", "send a JPEG, PNG, WebP or HEIC file") from None
     except Image.DecompressionBombError:
         raise _too_many_pixels(name, "more than 170 million pixels") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise _damaged(name, error) from None
 
 
 def _register_heif(name: str) -> None:
@@ -107,16 +157,13 @@ def _too_many_pixels(name: str, size: str, limit: int = MAX_RAW_PIXELS) -> Photo
 
 
 def _damaged(name: str, error: Exception) -> PhotoError:
-    return PhotoError(name, f"damaged or cut short ({error})", "send the photo again")
+    return PhotoError(name, f"damaged or cut short ({error or type(error).__name__})", "send the photo again")
 
 
-def _decode(image: ImageFile.ImageFile, name: str) -> np.ndarray:  # [H, W, 3] uint8
-    try:
-        image.draft("RGB", _draft_size(image))  # JPEG alone: decodes at 1/2, 1/4 or 1/8, in a fraction of the time
-        image.load()
-        return np.asarray(_rgb(ImageOps.exif_transpose(image)))
-    except (OSError, ValueError, SyntaxError, MemoryError) as error:
-        raise _damaged(name, error) from None
+def _decode(image: ImageFile.ImageFile) -> np.ndarray:  # [H, W, 3] uint8
+    image.draft("RGB", _draft_size(image))  # JPEG alone: decodes at 1/2, 1/4 or 1/8, in a fraction of the time
+    image.load()
+    return np.asarray(_rgb(ImageOps.exif_transpose(image)))
 
 
 def _draft_size(image: Image.Image) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +14,8 @@ import onnxruntime
 import torch
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from timm.layers import Conv2dSame
+from torch import nn
 
 from mpoxlens.bundle import OUTPUTS
 from mpoxlens.errors import TrainingError
@@ -25,7 +29,8 @@ MAX_MEDIAN_DIFFERENCE = 0.03  # of P(mpox), int8 against float
 
 def export(model: Classifier, size: int) -> bytes:
     """Return the float32 ONNX file: photo [N, 3, size, size] -> logits, cam, embedding."""
-    model = model.to("cpu", memory_format=torch.contiguous_format).eval()
+    model = copy.deepcopy(model).to("cpu", memory_format=torch.contiguous_format).eval()
+    fix_padding(model, size)
     with warnings.catch_warnings(), TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # torch's own deprecations while it traces
         path = Path(folder) / "model.onnx"
@@ -40,6 +45,44 @@ def export(model: Classifier, size: int) -> bytes:
             dynamo=False,
         )
         return path.read_bytes()
+
+
+def fix_padding(model: nn.Module, size: int) -> None:
+    """Replace padding that is worked out from each input's size by the constants for one size, in place.
+
+    The arithmetic on shapes would otherwise become part of the graph, where it costs time and is even quantised.
+    """
+    sizes: dict[nn.Module, tuple[int, int]] = {}
+    same = {name: m for name, m in model.named_modules() if isinstance(m, Conv2dSame)}
+    hooks = [m.register_forward_pre_hook(lambda m, x: sizes.update({m: x[0].shape[-2:]})) for m in same.values()]
+    with torch.no_grad():
+        model(torch.zeros(1, 3, size, size))
+    for hook in hooks:
+        hook.remove()
+    for name, conv in same.items():
+        (down, right), fixed = (_total_padding(conv, sizes[conv], axis) for axis in (0, 1)), _plain(conv)
+        padding = (right // 2, right - right // 2, down // 2, down - down // 2)
+        model.set_submodule(name, nn.Sequential(nn.ZeroPad2d(padding), fixed))
+
+
+def _total_padding(conv: nn.Conv2d, size: tuple[int, int], axis: int) -> int:
+    kernel, stride = (conv.kernel_size[axis] - 1) * conv.dilation[axis] + 1, conv.stride[axis]
+    return max((math.ceil(size[axis] / stride) - 1) * stride + kernel - size[axis], 0)
+
+
+def _plain(conv: nn.Conv2d) -> nn.Conv2d:
+    plain = nn.Conv2d(
+        conv.in_channels,
+        conv.out_channels,
+        tuple(conv.kernel_size),
+        tuple(conv.stride),
+        0,
+        tuple(conv.dilation),
+        conv.groups,
+        conv.bias is not None,
+    )
+    plain.load_state_dict(conv.state_dict())
+    return plain
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]
@@ -73,6 +116,7 @@ def quantise(model: bytes, calibration: Floats) -> bytes:
             weight_type=QuantType.QInt8,
             per_channel=True,
             calibrate_method=CalibrationMethod.MinMax,
+            op_types_to_quantize=["Conv", "Clip", "Add"],
             nodes_to_exclude=_head(folder / "ready.onnx"),
         )
         return (folder / "int8.onnx").read_bytes()

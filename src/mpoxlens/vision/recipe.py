@@ -80,7 +80,7 @@ class BundleRecipe:
     """Name that the clinic shows."""
     version: str = "1"
     """Version that the clinic shows."""
-    sensitivity: float = 0.95
+    sensitivity: float = 0.9
     """The operating point is the highest threshold that keeps this sensitivity out of fold."""
     alpha: float = 0.1
     """Share of each class that its prediction set may miss."""
@@ -100,8 +100,11 @@ class Recipe:
 
     @property
     def sha256(self) -> str:
-        """Hash of every setting, and of the reviewers' decisions; not of the comments."""
-        settings = {k: v for k, v in asdict(self).items() if k != "path"}
+        """Hash of every setting that a fit depends on, and of the reviewers' decisions.
+
+        [bundle] is left out: other thresholds may be chosen without training again.
+        """
+        settings = {name: asdict(getattr(self, name)) for name in ("data", "model", "train")}
         reviews = self.reviews_path.read_bytes() if self.reviews_path else b""
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + reviews).hexdigest()
 

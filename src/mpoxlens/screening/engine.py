@@ -1,0 +1,191 @@
+"""The screener: a photograph and some answers in, a screening with everything that led to it out."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import onnxruntime
+
+import mpoxlens
+from mpoxlens.bundle import Bundle, default_path
+from mpoxlens.errors import MpoxlensError
+from mpoxlens.photo import decode_photo, read_photo
+from mpoxlens.rules import sigmoid
+from mpoxlens.schema import (
+    Classification,
+    ClinicalInfo,
+    Floats,
+    Gate,
+    History,
+    Interval,
+    Photo,
+    Provenance,
+    Screening,
+)
+from mpoxlens.screening import gate
+from mpoxlens.screening.classify import classify_inputs
+from mpoxlens.screening.decide import Numbers, decide
+from mpoxlens.screening.history import Table, load_table, weigh
+
+WORKERS = 2  # each decodes its photographs and then runs the network on one thread, so that every core has work
+CHUNK = 4  # photographs a worker takes at a time: as fast as one pass of more, and less memory
+UNKNOWN = ClinicalInfo()
+Source: TypeAlias = "str | Path | bytes | Photo"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A photograph that could not be screened, and why."""
+
+    file: str
+    error: MpoxlensError
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """What is kept of a photograph once it is the network's input."""
+
+    name: str
+    sha256: str
+    gate: Gate
+    tensor: Floats  # [3, size, size]
+
+
+class Screener:
+    """Screens photographs with one bundle. Safe to use from several threads.
+
+    Args:
+        bundle: a verified bundle.
+        table: likelihood ratios; the shipped ones when None.
+    """
+
+    def __init__(self, bundle: Bundle, table: Table | None = None) -> None:
+        self.bundle = bundle
+        self.table = table or load_table()
+
+    @classmethod
+    def default(cls) -> Screener:
+        """Return a screener with the shipped bundle; BundleError when that is damaged."""
+        return cls.from_path(default_path())
+
+    @classmethod
+    def from_path(cls, path: str | Path, table: Table | None = None) -> Screener:
+        """Return a screener with the bundle in a folder; BundleError when that is damaged."""
+        return cls(Bundle.load(path, threads=1), table)
+
+    def screen(self, photo: Source, info: ClinicalInfo = UNKNOWN) -> Screening:
+        """Screen one photograph: a path, a file's bytes, or a decoded photograph.
+
+        Raises:
+            PhotoError: it cannot be read or is refused.
+            MissingExtraError: it is a HEIC photograph and the `heic` extra is not installed.
+        """
+        ready = self._prepare(photo)
+        (classification,) = classify_inputs(self.bundle, [ready.tensor])
+        return self._conclude(ready, classification, weigh(info, self.table), info.contact_21_days)
+
+    def screen_many(
+        self, photos: Iterable[str | Path], info: ClinicalInfo = UNKNOWN, *, workers: int = WORKERS
+    ) -> Iterator[Screening | Refused]:
+        """Screen photographs in their order as they come; those that cannot be read are `Refused`, the rest go on.
+
+        Args:
+            photos: paths, taken from the iterable only as fast as they are screened.
+            info: answers that hold for all of them.
+            workers: threads.
+        """
+        waiting: deque[Future[list[Screening | Refused]]] = deque()
+        history = weigh(info, self.table)
+        source = iter(photos)
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="mpoxlens")
+        try:
+            while chunk := list(islice(source, CHUNK)):
+                waiting.append(pool.submit(self._screen_chunk, chunk, history, info.contact_21_days))
+                if len(waiting) > workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _screen_chunk(
+        self, photos: Sequence[str | Path], history: History, contact: bool | None
+    ) -> list[Screening | Refused]:
+        found = [self._try(photo) for photo in photos]
+        ready = [one for one in found if isinstance(one, _Prepared)]
+        classified = iter(classify_inputs(self.bundle, [one.tensor for one in ready]) if ready else ())
+        return [
+            one if isinstance(one, Refused) else self._conclude(one, next(classified), history, contact)
+            for one in found
+        ]
+
+    def _try(self, photo: str | Path) -> _Prepared | Refused:
+        try:
+            return self._prepare(photo)
+        except MpoxlensError as error:
+            return Refused(str(photo), error)
+
+    def _prepare(self, source: Source) -> _Prepared:
+        photo = _read(source)
+        return _Prepared(photo.name, photo.sha256, gate.check(photo), self.bundle.spec.preprocess(photo.pixels))
+
+    def _conclude(self, ready: _Prepared, found: Classification, history: History, contact: bool | None) -> Screening:
+        spec = self.bundle.spec
+        shift = math.log(history.likelihood_ratio)
+        photo_probability, photo_interval = self._probability(found.logits, 0.0)
+        probability, interval = self._probability(found.logits, shift)
+        odd = gate.strange(found.ood_score, spec.ood.threshold)
+        numbers = Numbers(
+            ready.gate,
+            odd,
+            photo_probability,
+            probability,
+            interval,
+            history.likelihood_ratio,
+            history.suspected_case,
+            contact,
+        )
+        verdict = decide(numbers, spec.conformal, spec.operating_point)
+        return Screening(
+            file=ready.name,
+            decision=verdict.decision,
+            probability=probability,
+            interval=interval,
+            photo_probability=photo_probability,
+            photo_interval=photo_interval,
+            prediction_set=verdict.prediction_set,
+            operating_point=spec.operating_point,
+            reasons=verdict.reasons,
+            next_step=verdict.next_step,
+            gate=ready.gate,
+            classification=found,
+            history=history,
+            provenance=self._provenance(ready.sha256),
+        )
+
+    def _probability(self, logits: Floats, shift: float) -> tuple[float, Interval]:
+        """Return the probability of mpox and its interval, with other evidence added to the log-odds."""
+        calibration, positive = self.bundle.spec.calibration, self.bundle.spec.labels.index(self.bundle.spec.positive)
+        probability = float(sigmoid(calibration.log_odds(logits[None], positive) + shift)[0])
+        interval = calibration.interval(logits, positive, shift)
+        # The bootstrap need not straddle the estimate itself; an interval without its estimate would puzzle readers.
+        return probability, Interval(min(interval.low, probability), max(interval.high, probability))
+
+    def _provenance(self, photo_sha256: str) -> Provenance:
+        spec = self.bundle.spec
+        name = f"{spec.name} {spec.version}"
+        return Provenance(name, self.bundle.sha256, mpoxlens.__version__, onnxruntime.__version__, photo_sha256)
+
+
+def _read(source: Source) -> Photo:
+    if isinstance(source, Photo):
+        return Photo(np.ascontiguousarray(source.pixels), source.name, source.sha256, source.width, source.height)
+    return decode_photo(source, "<bytes>") if isinstance(source, bytes) else read_photo(source)

@@ -1,0 +1,82 @@
+"""Screenings as they come: printed one by one, counted, kept only where a report needs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mpoxlens.schema import ClinicalInfo, Screening
+from mpoxlens.screening import terminal
+from mpoxlens.screening.engine import Refused, Screener
+from mpoxlens.screening.json_lines import to_line
+
+
+@dataclass
+class Tally:
+    """What became of the photographs."""
+
+    screened: int = 0
+    refused: int = 0
+    kept: list[Screening] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every photograph was screened, 1 when some were, 2 when none was."""
+        return 0 if not self.refused else 1 if self.screened else 2
+
+
+def stream(screener: Screener, paths: Iterable[Path], info: ClinicalInfo, *, as_json: bool, keep: bool) -> Tally:
+    """Screen and print every photograph; the refused ones go to stderr, one line each.
+
+    Args:
+        screener: with its bundle.
+        paths: taken lazily.
+        info: answers that hold for all.
+        as_json: print JSON lines instead of text for people.
+        keep: keep the screenings for a report.
+    """
+    source = iter(paths)
+    first = list(islice(source, 2))
+    tally = Tally()
+    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    with _progress(err, len(first) > 1) as advance:
+        for found in screener.screen_many(chain(first, source), info):
+            advance()
+            _show(found, out, err, alone=len(first) == 1, as_json=as_json)
+            if isinstance(found, Refused):
+                tally.refused += 1
+            else:
+                tally.screened += 1
+                tally.kept += [found] if keep else []
+    if len(first) > 1:
+        err.print(f"{tally.screened} screened, {tally.refused} refused", soft_wrap=True)
+    return tally
+
+
+def _show(found: Screening | Refused, out: Console, err: Console, *, alone: bool, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(to_line(found) + "\n")
+        sys.stdout.flush()
+    elif not isinstance(found, Refused):
+        terminal.show(found, out) if alone else terminal.show_line(found, out)
+    if isinstance(found, Refused):
+        err.print(f"mpoxlens: {found.error}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _progress(console: Console, several: bool) -> Iterator[Callable[[], None]]:
+    """Give what counts one photograph on; shown only for several photographs, and where a person may look."""
+    if not (several and console.is_terminal and not sys.stdout.isatty()):
+        yield lambda: None
+        return
+    columns = (SpinnerColumn(), TextColumn("screening"), TextColumn("{task.completed:.0f} photos"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("screening", total=None)
+        yield lambda: progress.advance(task)

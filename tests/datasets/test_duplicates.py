@@ -1,0 +1,262 @@
+"""Every made copy is found, no stranger is, and groups join what belongs together."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import itertools
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageOps
+
+from mpoxlens.datasets import duplicates
+from mpoxlens.datasets.duplicates import Link, find_links, group
+from mpoxlens.datasets.local_features import agreement, align, extract
+from mpoxlens.errors import PhotoError
+from mpoxlens.schema import ImageRecord
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "skin"
+SIDE = 300
+
+
+def painted(seed: int) -> Image.Image:
+    """Skin-like noise at several scales, with spots: different for each seed."""
+    random = np.random.default_rng(seed)
+    field = np.zeros((SIDE, SIDE), np.float32)
+    for cells, strength in ((4, 40), (12, 18), (40, 10), (110, 5)):
+        grid = random.normal(0, strength, (cells, cells)).astype(np.float32)
+        field += cv2.resize(grid, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    pixels = np.clip(field[..., None] + random.uniform(90, 190, 3), 0, 255).astype(np.uint8)
+    for x, y, radius in random.integers((0, 0, 3), (SIDE, SIDE, 9), (14, 3)):
+        cv2.circle(pixels, (int(x), int(y)), int(radius), (150, 40, 40), -1, cv2.LINE_AA)
+    return Image.fromarray(pixels)
+
+
+def encoded(image: Image.Image, quality: int = 85) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
+
+
+def with_logo(image: Image.Image) -> Image.Image:
+    """The same caption and logo on every image, as stock agencies put there."""
+    image = image.copy()
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((0, SIDE - 34, SIDE, SIDE), fill="white")
+    pen.text((8, SIDE - 32), "DermAtlas  no. 42  © example", fill="maroon", font_size=18)
+    pen.ellipse((SIDE - 40, 4, SIDE - 6, 38), fill="navy", outline="white", width=4)
+    pen.text((SIDE - 30, 10), "D", fill="white", font_size=18)
+    return image
+
+
+def collage(image: Image.Image) -> Image.Image:
+    canvas = Image.new("RGB", (420, 420), "white")
+    for place, tile in zip(((0, 0), (212, 0), (0, 212)), (painted(901), painted(902), painted(903)), strict=True):
+        canvas.paste(tile.resize((208, 208)), place)
+    canvas.paste(image.resize((208, 208)), (212, 212))
+    return canvas
+
+
+def quarter(image: Image.Image) -> Image.Image:
+    return image.crop((70, 110, 70 + SIDE // 2, 110 + SIDE // 2))
+
+
+COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "re-encoded": lambda image: encoded(image, 35),
+    "smaller": lambda image: image.resize((110, 110), Image.Resampling.LANCZOS),
+    "larger": lambda image: encoded(image.resize((700, 700))),
+    "squashed": lambda image: encoded(image.resize((SIDE, 190))),
+    "mirrored": lambda image: encoded(ImageOps.mirror(image)),
+    "turned by 90": lambda image: encoded(image.transpose(Image.Transpose.ROTATE_90)),
+    "turned by 180": lambda image: encoded(image.transpose(Image.Transpose.ROTATE_180)),
+    "turned by 270": lambda image: encoded(image.transpose(Image.Transpose.ROTATE_270)),
+    "turned and mirrored": lambda image: encoded(image.transpose(Image.Transpose.TRANSPOSE)),
+    "quarter": lambda image: encoded(quarter(image)),
+    "quarter, enlarged": lambda image: encoded(quarter(image).resize((224, 224))),
+    "quarter, mirrored": lambda image: encoded(ImageOps.mirror(quarter(image)).resize((224, 224))),
+    "grey": lambda image: encoded(ImageOps.grayscale(image).convert("RGB")),
+    "tinted": lambda image: encoded(Image.blend(image, Image.new("RGB", image.size, "orange"), 0.4)),
+    "captioned": lambda image: encoded(with_logo(image)),
+    "in a collage": lambda image: encoded(collage(image)),
+}
+
+
+def saved(folder: Path, images: Iterable[Image.Image]) -> dict[str, Path]:
+    """Write the images as PNG files, and name each by its hash, in order."""
+    paths = {}
+    for image in images:
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        name = hashlib.sha256(buffer.getvalue()).hexdigest()
+        paths[name] = folder / f"{name}.png"
+        paths[name].write_bytes(buffer.getvalue())
+    return paths
+
+
+@pytest.fixture(scope="module")
+def originals() -> list[Image.Image]:
+    return [painted(seed) for seed in range(len(COPIES))]
+
+
+@pytest.fixture(scope="module")
+def found(
+    originals: list[Image.Image], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[str], list[str], dict[tuple[str, str], Link]]:
+    """Each original beside one copy, each in another way: hashes of the originals, of the copies, and the links."""
+    copies = [change(image) for change, image in zip(COPIES.values(), originals, strict=True)]
+    paths = saved(tmp_path_factory.mktemp("images"), originals + copies)
+    links = find_links(paths)
+    names = list(paths)
+    return names[: len(copies)], names[len(copies) :], {(link.a, link.b): link for link in links}
+
+
+@pytest.mark.parametrize("index", range(len(COPIES)), ids=list(COPIES))
+def test_copy_is_found(found: tuple[list[str], list[str], dict[tuple[str, str], Link]], index: int) -> None:
+    names, copies, links = found
+    a, b = sorted((names[index], copies[index]))
+    assert links[a, b].method == "local-features"
+    assert links[a, b].inliers >= 7
+    assert links[a, b].overlap > 0.85  # a copy shows all of the original, or the original all of the copy
+
+
+def test_no_stranger_is_linked(found: tuple[list[str], list[str], dict[tuple[str, str], Link]]) -> None:
+    names, copies, links = found
+    assert set(links) == {(min(pair), max(pair)) for pair in zip(names, copies, strict=True)}
+
+
+def test_shared_logo_links_nothing(tmp_path: Path, originals: list[Image.Image]) -> None:
+    captioned = [encoded(with_logo(image)) for image in originals[:6]]
+    features = [extract(np.asarray(image.convert("L"))) for image in captioned[:2]]
+    assert align(*features)[0].inliers >= 20  # the logo does match, so that it is the pixels that refuse the pair
+    assert find_links(saved(tmp_path, captioned)) == []
+
+
+def test_same_pixels_in_other_bytes_are_identical(tmp_path: Path, originals: list[Image.Image]) -> None:
+    paths = {}
+    for name, level in (("b" * 64, 1), ("a" * 64, 9)):
+        paths[name] = tmp_path / f"{level}.png"
+        originals[0].save(paths[name], compress_level=level)
+    assert find_links(paths) == [Link("a" * 64, "b" * 64, "identical", 0, 1.0)]
+
+
+def test_plain_images_and_few_images(tmp_path: Path, originals: list[Image.Image]) -> None:
+    plain = [Image.new("RGB", (64, 80), colour) for colour in ("white", "black")]
+    assert find_links({}) == []
+    assert find_links(saved(tmp_path, originals[:1])) == []
+    assert find_links(saved(tmp_path, plain)) == []
+
+
+def test_unreadable_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"gone\.jpg: no such file"):
+        find_links({"a" * 64: tmp_path / "gone.jpg"})
+
+
+def test_progress_rises_to_the_end_and_runs_agree(tmp_path: Path, originals: list[Image.Image]) -> None:
+    paths = saved(tmp_path, [*originals[:3], encoded(originals[0])])
+    steps: list[tuple[int, int]] = []
+    links = find_links(paths, progress=lambda done, total: steps.append((done, total)))
+    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
+    assert steps[-1] == (8, 8)
+    assert find_links(dict(reversed(paths.items()))) == links
+
+
+def test_many_votes_are_summed_in_parts_without_a_difference(
+    tmp_path: Path, originals: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = saved(tmp_path, [*originals[:3], encoded(originals[1])])
+    links = find_links(paths)
+    monkeypatch.setattr(duplicates, "PENDING", 100)
+    assert find_links(paths) == links != []
+
+
+def test_mirrored_features_are_those_of_the_mirrored_image(originals: list[Image.Image]) -> None:
+    grey = np.asarray(originals[0].convert("L"))
+    reckoned = extract(grey).mirrored(SIDE)
+    seen = extract(np.ascontiguousarray(grey[:, ::-1]))
+    best = max(align(reckoned, seen), key=lambda one: one.inliers)
+    assert best.inliers > 0.5 * len(seen.points)
+    np.testing.assert_allclose(best.matrix, [[1, 0, 0], [0, 1, 0]], atol=0.6)
+
+
+@pytest.mark.parametrize(
+    "matrix", [[[0.6, 0, 20], [0, 0.6, 10]], [[0, -0.8, 290], [0.8, 0, 5]], [[1.1, 0, -30], [0, 0.7, 12]]]
+)
+def test_align_recovers_a_known_map(originals: list[Image.Image], matrix: list[list[float]]) -> None:
+    grey = np.asarray(originals[1].convert("L"))
+    laid = cv2.warpAffine(grey, np.array(matrix), (SIDE, SIDE), flags=cv2.INTER_AREA)
+    best = max(align(extract(grey), extract(laid)), key=lambda one: one.inliers)
+    np.testing.assert_allclose(best.matrix[:, :2], np.array(matrix)[:, :2], atol=0.01)
+    np.testing.assert_allclose(best.matrix[:, 2], np.array(matrix)[:, 2], atol=1)
+
+
+def test_agreement_of_known_overlaps(originals: list[Image.Image]) -> None:
+    grey, other = (np.asarray(image.convert("L")) for image in originals[:2])
+    same = np.array([[1.0, 0, 0], [0, 1, 0]])
+    whole = agreement(grey, grey, same)
+    assert (whole.share, whole.area, whole.overlap) == (1.0, 1.0, 1.0)
+    beside = agreement(grey[:, :200], grey[:, 100:], np.array([[1.0, 0, -100], [0, 1, 0]]))
+    assert beside.share > 0.99
+    assert beside.overlap == pytest.approx(0.5, abs=0.01)
+    assert agreement(grey, other, same).share < 0.3
+    assert agreement(grey, grey, np.array([[1.0, 0, 295], [0, 1, 0]])).share == 0  # a strip of 5 px says nothing
+    dark = agreement(grey, (grey // 2 + 20).astype(np.uint8), same)
+    assert dark.share > 0.99  # correlation does not mind brightness or contrast
+
+
+def test_agreement_mends_a_map_some_pixels_off(originals: list[Image.Image]) -> None:
+    grey = np.asarray(originals[2].convert("L"))
+    assert agreement(grey, grey, np.array([[1.01, 0, 3], [0, 0.99, 3]])).share > 0.97
+
+
+def record(name: str, patient: str | None = None, source: str = "s") -> ImageRecord:
+    return ImageRecord(name * 64, f"{name}.png", "mpox", source, patient, 10, 10, "")
+
+
+def link(a: str, b: str) -> Link:
+    return Link(a * 64, b * 64, "local-features", 20, 1.0)
+
+
+def test_group_joins_chains_and_patients_of_one_source() -> None:
+    records = [record("a"), record("b", "1"), record("c"), record("d", "1"), record("e", "1", "other"), record("f")]
+    groups = [one.group for one in group(records, [link("c", "d"), link("a", "c")])]
+    assert groups == [letter * 12 for letter in "aaaaef"]
+    assert [one.sha256 for one in group(records, [])] == [one.sha256 for one in records]
+
+
+def test_images_are_together_by_a_third_that_is_not_among_them() -> None:
+    groups = [one.group for one in group([record("a"), record("c")], [link("b", "c"), link("a", "b")])]
+    assert groups == ["a" * 12, "a" * 12]
+
+
+@given(st.permutations([*itertools.pairwise("abcd"), ("f", "e")]), st.permutations("abcdefg"))
+def test_groups_do_not_depend_on_order(pairs: list[tuple[str, str]], names: list[str]) -> None:
+    groups = {one.sha256[0]: one.group[0] for one in group([record(n) for n in names], [link(*p) for p in pairs])}
+    assert groups == dict(zip("abcdefg", "aaaaeeg", strict=True))
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"the shared photographs are not at {REAL}")
+def test_known_copies_among_the_shared_photographs() -> None:
+    same = [
+        {"ahsan2022_monkeypox_39.jfif", "msid_monkeypox_monkeypox278.png", "msid_monkeypox_monkeypox279.png"},
+        {"msid_monkeypox_monkeypox180.png", "msid_monkeypox_monkeypox153.png"},  # a tenth of the area
+        {"ahsan2022_monkeypox_31.jfif", "msid_monkeypox_monkeypox200.png"},  # a small part, turned by 90 degrees
+        {"msid_chickenpox_chickenpox62.png", "msid_monkeypox_monkeypox50.png"},  # two labels
+    ]
+    alone = {f"msid_normal_normal{n}.png" for n in (45, 63, 65, 132, 157, 177)}  # studio portraits much alike
+    with (REAL / "labels.csv").open() as table:
+        files = {Path(row["file"]).name: (row["sha256"], REAL / row["file"]) for row in csv.DictReader(table)}
+    chosen = sorted(alone.union(*same))
+    links = find_links({files[name][0]: files[name][1] for name in chosen})
+    records = [ImageRecord(files[name][0], name, "", "", None, 1, 1, "") for name in chosen]
+    groups: dict[str, set[str]] = {}
+    for one in group(records, links):
+        groups.setdefault(one.group, set()).add(one.path)
+    assert sorted(map(sorted, groups.values())) == sorted(map(sorted, [*same, *({name} for name in alone)]))

@@ -1,0 +1,113 @@
+"""A bundle that is damaged in any way is refused in one line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny
+from mpoxlens import bundle as bundles
+from mpoxlens.bundle import Bundle
+from mpoxlens.errors import BundleError
+
+AGAIN = "download or build the bundle again"
+ALTERED = "its sha256 is not the one in bundle.json, so it was altered or damaged"
+
+
+@pytest.fixture
+def copy(tiny_path: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_path, tmp_path / "copy"))
+
+
+def rewrite(folder: Path, **entries: object) -> None:
+    """Alter entries of bundle.json, and its hashes to what the files are."""
+    data = json.loads((folder / "bundle.json").read_text())
+    data["files"] = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in bundles.FILES}
+    (folder / "bundle.json").write_text(json.dumps(data | entries))
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(BundleError) as caught:
+        Bundle.load(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_network_by_hand(tiny_path: Path) -> None:
+    """On one colour the features are that colour, so logits are head x (r, g, b, 1); the maps average to the logits."""
+    loaded = Bundle.load(tiny_path)
+    pixels = np.full((64, 64, 3), (204, 102, 51), np.uint8)  # standardised: 1.2, -0.4, -1.2
+    out = loaded.run(loaded.spec.preprocess(pixels)[None])
+    assert out.embedding[0].tolist() == pytest.approx([1.2, -0.4, -1.2, 1.0], abs=1e-5)
+    assert out.logits[0].tolist() == pytest.approx([4.5, -0.4, 1.2, -5.2], abs=1e-4)
+    assert np.allclose(out.cam.mean(axis=(2, 3)), out.logits, atol=1e-4)
+
+
+def test_specification_goes_there_and_back(tiny_path: Path) -> None:
+    assert Bundle.load(tiny_path).spec.to_dict() == tiny.spec().to_dict()
+
+
+@pytest.mark.parametrize("name", bundles.FILES)
+def test_altered_file(copy: Path, name: str) -> None:
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / name).write_bytes(bytes(data))
+    assert refusal(copy) == f"{copy / name}: {ALTERED}; {AGAIN}"
+
+
+@pytest.mark.parametrize("name", [*bundles.FILES, "bundle.json"])
+def test_missing_file(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    assert refusal(copy) == f"{copy / name}: no such file; {AGAIN}"
+
+
+def test_unknown_format(copy: Path) -> None:
+    rewrite(copy, format=99)
+    assert refusal(copy) == (
+        f"{copy / 'bundle.json'}: format 99 is unknown to this version, which reads format 1; "
+        "upgrade with: pip install --upgrade mpoxlens"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        ({"labels": ["a"]}, "its labels or its operating point are impossible"),
+        ({"operating_point": 1.5}, "its labels or its operating point are impossible"),
+        ({"conformal": {}}, "damaged (KeyError: 'alpha')"),
+        ({"calibration": None}, "damaged (TypeError: 'NoneType' object is not subscriptable)"),
+    ],
+)
+def test_impossible_specification(copy: Path, entries: dict[str, object], why: str) -> None:
+    rewrite(copy, **entries)
+    assert refusal(copy) == f"{copy / 'bundle.json'}: {why}; {AGAIN}"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+def test_bundle_json_that_is_no_object(copy: Path, text: str) -> None:
+    (copy / "bundle.json").write_text(text)
+    assert refusal(copy).startswith(f"{copy / 'bundle.json'}: damaged (")
+
+
+def test_a_model_that_is_none(copy: Path) -> None:
+    (copy / "model.onnx").write_bytes(b"not a model")
+    rewrite(copy)
+    assert refusal(copy).startswith(f"{copy / 'model.onnx'}: onnxruntime cannot load it (")
+
+
+def test_another_network_fails_the_golden_vectors(copy: Path) -> None:
+    (copy / "model.onnx").write_bytes(tiny.model(tiny.HEAD * 1.5))
+    rewrite(copy)
+    message = refusal(copy)
+    assert message.startswith(f"{copy}: golden vectors differ on this machine (logits by ")
+    assert message.endswith("; upgrade onnxruntime and pillow, or report it")
+
+
+def test_another_preprocessing_fails_the_golden_vectors(copy: Path) -> None:
+    rewrite(copy, preprocess={"size": 64, "mean": [0.4, 0.5, 0.5], "std": [0.25, 0.25, 0.25]})
+    assert "golden vectors differ on this machine (input by " in refusal(copy)
