@@ -61,8 +61,8 @@ def test_prediction_set_may_be_empty() -> None:
 
 def test_strangeness_by_hand() -> None:
     ood = OutOfDistribution(np.zeros(3, np.float32), np.array([[0.5, 0, 0]], np.float32), 2.0, 3.0)
-    # along the component: 4 / 2 deviations = 2; across it: 6 / 2 = 3
-    assert ood.score(np.array([[4, 0, 6]], np.float32))[0] == pytest.approx(math.sqrt(0.5 * 4 + 0.5 * 9))
+    # (3, 0, 4) points along (0.6, 0, 0.8); along the component: 0.6 / 2 deviations; across it: 0.8 / 2
+    assert ood.score(np.array([[3, 0, 4]], np.float32))[0] == pytest.approx(math.sqrt(0.5 * 0.09 + 0.5 * 0.16))
 
 
 def test_entries_of_the_bundle_go_there_and_back() -> None:

@@ -157,11 +157,11 @@ def verify(folder: Path | None) -> None:
 @click.option("--size", type=click.IntRange(64, 4096), default=448, show_default=True, help="Pixels a side.")
 def phantom(out: Path, seed: int, count: int, stage: Any, tone: float, size: int) -> None:
     """Draw skin with lesions, captioned as the drawing that it is."""
-    from mpoxlens.datasets.phantom import captioned, draw
+    from mpoxlens.datasets.phantom import draw, save
     from mpoxlens.screening.output import write_whole
 
-    image = captioned(draw(seed, count=count, stage=stage, tone=tone, size=size))
-    write_whole(out, lambda part: image.save(part, "PNG"))
+    drawing = draw(seed, count=count, stage=stage, tone=tone, size=size)
+    write_whole(out, lambda part: save(drawing, part))
     click.echo(f"drawn: {out}")
 
 

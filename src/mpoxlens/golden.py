@@ -26,7 +26,9 @@ def record(bundle: Bundle, drawings: Sequence[Pixels]) -> dict[str, Any]:
 
 
 def difference(bundle: Bundle, golden: Mapping[str, Any]) -> dict[str, float]:
-    """Return the largest absolute difference for each kind of tensor, over all golden vectors."""
+    """Return the largest absolute difference for each kind of tensor, over all golden vectors; ValueError if none."""
+    if not golden["vectors"]:
+        raise ValueError("no vector in it")
     worst = dict.fromkeys(TOLERANCE, 0.0)
     for vector in golden["vectors"]:
         found = _outputs(bundle, _from_png(vector["png"]))

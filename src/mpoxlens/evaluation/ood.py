@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpoxlens.rules import OutOfDistribution
+from mpoxlens.rules import OutOfDistribution, unit_length
 from mpoxlens.schema import Floats
 
 COMPONENTS = 24  # more than carry the classes, few enough to be estimated from some hundred photographs
@@ -17,8 +17,9 @@ def fit_ood(embedding: Floats, share: float) -> OutOfDistribution:
         embedding: [N, D], variants included, so that "known" is not narrower than what the network learned from.
         share: between 0 and 1.
     """
-    mean = embedding.mean(axis=0)
-    centred = embedding - mean
+    directions = unit_length(embedding)
+    mean = directions.mean(axis=0)
+    centred = directions - mean
     _, singular, axes = np.linalg.svd(centred, full_matrices=False)
     k = min(COMPONENTS, len(embedding) - 1)
     spread = singular[:k] / np.sqrt(len(embedding) - 1)

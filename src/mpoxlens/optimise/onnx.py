@@ -29,7 +29,7 @@ MAX_MEDIAN_DIFFERENCE = 0.03  # of P(mpox), int8 against float
 
 def export(model: Classifier, size: int) -> bytes:
     """Return the float32 ONNX file: photo [N, 3, size, size] -> logits, cam, embedding."""
-    model = copy.deepcopy(model).to("cpu", memory_format=torch.contiguous_format).eval()
+    model = copy.deepcopy(model).to(memory_format=torch.contiguous_format).cpu().eval()
     fix_padding(model, size)
     with warnings.catch_warnings(), TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # torch's own deprecations while it traces
@@ -70,18 +70,11 @@ def _total_padding(conv: nn.Conv2d, size: tuple[int, int], axis: int) -> int:
     return max((math.ceil(size[axis] / stride) - 1) * stride + kernel - size[axis], 0)
 
 
-def _plain(conv: nn.Conv2d) -> nn.Conv2d:
-    plain = nn.Conv2d(
-        conv.in_channels,
-        conv.out_channels,
-        tuple(conv.kernel_size),
-        tuple(conv.stride),
-        0,
-        tuple(conv.dilation),
-        conv.groups,
-        conv.bias is not None,
-    )
-    plain.load_state_dict(conv.state_dict())
+def _plain(conv: Conv2dSame) -> nn.Conv2d:
+    """Return the same convolution without the padding of its own."""
+    plain: nn.Conv2d = copy.deepcopy(conv)
+    plain.__class__ = nn.Conv2d  # the subclass adds nothing but the padding in `forward`
+    plain.padding = (0, 0)
     return plain
 
 

@@ -44,7 +44,7 @@ def crop(pixels: Pixels, size: int, rng: Rng) -> Pixels:
 
 def turn(pixels: Pixels, rng: Rng) -> Pixels:
     """Mirror, and rotate a little or by quarters: a rash has no upper side."""
-    pixels = np.rot90(pixels, rng.integers(0, 4)) if rng.random() < 0.3 else pixels
+    pixels = np.rot90(pixels, int(rng.integers(0, 4))) if rng.random() < 0.3 else pixels
     pixels = pixels[:, ::-1] if rng.random() < 0.5 else pixels
     size = pixels.shape[0]
     matrix = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(-20, 20), 1.0)
@@ -96,7 +96,7 @@ def reencode(pixels: Pixels, rng: Rng) -> Pixels:
     """Write as JPEG and read again: compression tells nothing of the class."""
     quality = int(rng.integers(20, 96))
     _, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return _uint8(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    return _uint8(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])
 
 
 def cover(pixels: Pixels, rng: Rng) -> Pixels:

@@ -20,7 +20,7 @@ class Classifier(nn.Module):
     is the score, spread out (Zhou et al. 2016, "CAM").
     """
 
-    def __init__(self, backbone: nn.Module, width: int, classes: int) -> None:
+    def __init__(self, backbone: Any, width: int, classes: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.drop = nn.Dropout(0.2)

@@ -86,10 +86,7 @@ def _classes(f: Mapping[str, Any]) -> str:
 
 
 def _tones(bands: Mapping[str, Any]) -> str:
-    rows = [
-        f"| {name} | {b['photos']} | {b['mpox']} | {bracketed(b)} |"
-        for name, b in bands.items()
-    ]
+    rows = [f"| {name} | {b['photos']} | {b['mpox']} | {bracketed(b)} |" for name, b in bands.items()]
     return "\n".join(["| skin tone (ITA band), rash only | photos | mpox | AUROC |", "|---|---|---|---|", *rows])
 
 

@@ -48,7 +48,7 @@ class Augmented(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:  # type: ignore[override]
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
         """Return input [3, size, size] and target for key (index, draw)."""
         index, draw = key
         variant = augment(self.pixels[index], self.spec.size, np.random.default_rng((self.seed, draw)))

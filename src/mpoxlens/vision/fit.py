@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError  # only to name the error; loading is weights_only
 from typing import Any
 
 import numpy as np
@@ -159,8 +160,8 @@ class _Run:
             self.schedule.load_state_dict(state["schedule"])
             torch.set_rng_state(state["torch_rng"])
             self.epoch = int(state["epoch"])
-        except (RuntimeError, KeyError, EOFError, OSError, ValueError) as error:
-            why = f"damaged ({str(error).splitlines()[0]})"
+        except (RuntimeError, KeyError, EOFError, OSError, ValueError, UnpicklingError):
+            why = "damaged, so that it cannot be read"
             raise CheckpointError(str(self.checkpoint), why, "remove it to fit this part anew") from None
 
 

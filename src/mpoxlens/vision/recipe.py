@@ -84,8 +84,8 @@ class BundleRecipe:
     """The operating point is the highest threshold that keeps this sensitivity out of fold."""
     alpha: float = 0.1
     """Share of each class that its prediction set may miss."""
-    strange: float = 0.98
-    """This share of the training photographs lies within the out-of-distribution threshold."""
+    strange: float = 0.97
+    """This share of the photographs of a rash lies within the out-of-distribution threshold, out of fold."""
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,8 @@ def _bundle(
     small = _quantised(recipe, model, pixels, preprocess, rules)
     fitted = fit_ood(small.embedding, recipe.bundle.strange)
     # The threshold is out-of-fold: photographs that the network has learned from look more familiar than new ones.
-    strange = round(float(np.quantile(predictions.strange, recipe.bundle.strange)), 4)
+    asked = _judged(recipe, predictions).asked
+    strange = round(float(np.quantile(predictions.strange[asked], recipe.bundle.strange)), 4)
     spec = Spec(
         name=recipe.bundle.name,
         version=recipe.bundle.version,
