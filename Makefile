@@ -33,7 +33,6 @@ screen: $(CLINIC)/.installed
 	if [ -z "$$photo" ]; then photo=sample.png; $(CLINIC)/bin/mpoxlens phantom "$$photo"; fi; \
 	set -- --report "$$report" -- "$$photo"; \
 	if [ -n "$$SCREEN_HISTORY" ]; then set -- --history "$$SCREEN_HISTORY" "$$@"; fi; \
-	rm -f -- "$$report"; \
 	$(CLINIC)/bin/mpoxlens screen "$$@"
 
 test: $(DEV)/.installed

@@ -28,7 +28,8 @@ def rewrite(folder: Path, **entries: object) -> None:
     """Alter entries of bundle.json, and its hashes to what the files are."""
     data = json.loads((folder / "bundle.json").read_text())
     data["files"] = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in bundles.FILES}
-    (folder / "bundle.json").write_text(json.dumps(data | entries))
+    data |= entries
+    (folder / "bundle.json").write_text(json.dumps(data | {"sha256": bundles.digest(data)}))
 
 
 def refusal(folder: Path) -> str:
@@ -64,6 +65,35 @@ def test_altered_file(copy: Path, name: str) -> None:
 def test_missing_file(copy: Path, name: str) -> None:
     (copy / name).unlink()
     assert refusal(copy) == f"{copy / name}: no such file; {AGAIN}"
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"), [("operating_point", 0.99), ("conformal", {"alpha": 0.1, "mpox_from": 0.9, "other_to": 0.9})]
+)
+def test_altered_numbers_of_the_decision(copy: Path, entry: str, value: object) -> None:
+    data = json.loads((copy / "bundle.json").read_text())
+    (copy / "bundle.json").write_text(json.dumps(data | {entry: value}))
+    why = "its sha256 is not that of its content, so it was altered or damaged"
+    assert refusal(copy) == f"{copy / 'bundle.json'}: {why}; {AGAIN}"
+
+
+def test_golden_vectors_reach_to_the_probability(copy: Path) -> None:
+    calibration = json.loads((copy / "bundle.json").read_text())["calibration"]
+    rewrite(copy, calibration=calibration | {"temperature": 9.5})
+    assert "golden vectors differ on this machine (probability by " in refusal(copy)
+
+
+def test_a_network_that_gives_no_numbers_differs_from_its_golden_vectors(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Bundle.run
+
+    def broken(self: Bundle, batch: np.ndarray) -> bundles.Outputs:
+        out = real(self, batch)
+        return bundles.Outputs(out.logits * np.nan, out.cam, out.embedding)
+
+    monkeypatch.setattr(Bundle, "run", broken)
+    assert "golden vectors differ on this machine (logits by nan" in refusal(copy)
 
 
 def test_unknown_format(copy: Path) -> None:

@@ -19,6 +19,8 @@ from mpoxlens import __version__, cli
 from mpoxlens.datasets.phantom import STAGES
 from mpoxlens.screening import report as reports
 
+ASCII = os.environ | {"PYTHONIOENCODING": "ascii"}
+
 
 def run(*arguments: object, **options: object) -> Result:
     return CliRunner().invoke(cli.main, [str(a) for a in arguments], **options)  # type: ignore[arg-type]
@@ -29,6 +31,7 @@ def test_one_photo_for_people(tiny_path: Path, photo_path: Path) -> None:
     assert found.exit_code == 0
     for text in ("MPOX LIKELY", "chance of mpox", "●", "Next: Avoid close contact", "Research use only. Not a diag"):
         assert text in found.stdout
+    assert 'the line for "likely": 40 %' in found.stdout
     assert found.stderr == ""
 
 
@@ -44,6 +47,20 @@ def test_a_folder_with_bad_files_screens_the_rest_and_says_so(tiny_path: Path, p
     ]
     assert f"mpoxlens: {bad}: not a photo in a format that we read" in found.stderr
     assert "1 screened, 1 refused" in found.stderr
+
+
+def test_one_bad_argument_does_not_stop_the_rest(tiny_path: Path, photo_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    report = tmp_path / "r.html"
+    found = run("screen", tmp_path / "empty", photo_path, "--bundle", tiny_path, "--report", report)
+    assert found.exit_code == 1
+    assert "mpox likely" in found.stdout
+    assert found.stderr.startswith(f"mpoxlens: {tmp_path / 'empty'}: no photos in this folder; ")
+    assert found.stderr.splitlines()[-1].startswith("Research use only.")
+    page = report.read_text("utf-8")
+    assert "Not screened" in page
+    assert "no photos in this folder" in page
+    assert run("screen", tmp_path / "empty", "--bundle", tiny_path).exit_code == 2
 
 
 def test_nothing_screened_is_exit_code_two(tiny_path: Path, tmp_path: Path) -> None:
@@ -73,6 +90,12 @@ def test_asking(tiny_path: Path, photo_path: Path) -> None:
     assert "--ask and --history: give one of the two" in both.stderr
 
 
+def test_nobody_is_asked_about_photos_that_are_not_there(tmp_path: Path) -> None:
+    found = run("screen", tmp_path / "no.jpg", "--ask", input="31\n")
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr == f"mpoxlens: {tmp_path / 'no.jpg'}: no such file; check the name\n"
+
+
 def test_site_table(tiny_path: Path, photo_path: Path, tmp_path: Path) -> None:
     found = run("screen", photo_path, "--bundle", tiny_path, "--site", tmp_path / "no.toml")
     assert found.exit_code == 2
@@ -88,6 +111,50 @@ def test_report(tiny_path: Path, photo_path: Path, tmp_path: Path) -> None:
     assert f"report: {out}" in found.stdout
     assert "<html" in out.read_text("utf-8")
     assert list(tmp_path.glob(".*")) == []
+
+
+def test_a_report_never_takes_the_place_of_what_is_read(photo_path: Path, tmp_path: Path) -> None:
+    page, linked = tmp_path / "photo.html", tmp_path / "linked.html"
+    page.write_bytes(photo_path.read_bytes())
+    linked.hardlink_to(photo_path)
+    answers, site = tmp_path / "answers.html", tmp_path / "site.html"
+    answers.write_text("{}")
+    site.write_text("")
+    why = "this file is read as a photo or as answers; name another file for the report"
+    for arguments, report in (
+        ([page], page),
+        ([photo_path], linked),
+        ([photo_path, "--history", answers], answers),
+        ([photo_path, "--site", site], tmp_path / "." / "site.html"),
+    ):
+        before = report.read_bytes()
+        found = run("screen", *arguments, "--report", report)
+        assert (found.exit_code, found.stderr) == (2, f"mpoxlens: --report {report}: {why}\n")
+        assert report.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("rash.jpg", "a report is a web page"), ("no/r.html", "there is no folder"), ("d.html", "it is a folder")],
+)
+def test_a_report_of_an_impossible_name_is_refused(photo_path: Path, tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "d.html").mkdir()
+    found = run("screen", photo_path, "--report", tmp_path / name)
+    assert found.exit_code == 2
+    assert found.stderr.startswith(f"mpoxlens: --report {tmp_path / name}: {why}")
+
+
+def test_a_drawing_replaces_drawings_alone(photo_path: Path, tmp_path: Path) -> None:
+    out, photo = tmp_path / "phantom.png", tmp_path / "photo.png"
+    assert run("phantom", out, "--size", 64).exit_code == 0
+    assert run("phantom", out, "--size", 96).exit_code == 0
+    photo.write_bytes(photo_path.read_bytes())
+    assert (
+        run("phantom", photo).stderr
+        == f"mpoxlens: {photo}: it exists, and it is no drawing of ours; name another file\n"
+    )
+    assert photo.read_bytes() == photo_path.read_bytes()
+    assert "a drawing is a PNG file" in run("phantom", tmp_path / "x.jpg").stderr
 
 
 @pytest.mark.parametrize(
@@ -189,3 +256,27 @@ def test_a_reader_that_goes_away_is_no_error(tiny_path: Path, photo_path: Path) 
     process.stderr.close()
     assert process.wait(timeout=120) == 141
     assert said == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_text_for_people_into_a_closed_pipe(tiny_path: Path, photo_path: Path, tmp_path: Path, closed: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "mpoxlens", "screen", photo_path, tmp_path / "no.jpg", "--bundle", tiny_path]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {closed: write}
+    done = subprocess.run(command, **streams, check=False, timeout=120)  # type: ignore[call-overload]
+    os.close(write)
+    assert done.returncode == 141
+    assert b"Traceback" not in (done.stderr or b"")
+
+
+def test_an_encoding_without_the_signs_is_no_error(tiny_path: Path, photo_path: Path) -> None:
+    odd = photo_path.with_name("r\xe4sh\u2603.jpg")
+    odd.write_bytes(photo_path.read_bytes())
+    for options in ((), ("--json",)):
+        process = started("screen", odd, "--bundle", tiny_path, *options, stdout=subprocess.PIPE, env=ASCII)
+        said, errors = process.communicate(timeout=120)
+        assert (process.returncode, errors) == (0, b"")
+        assert b"mpox likely" in said.lower()
+        assert said.isascii()

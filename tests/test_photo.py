@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import sys
 import warnings
@@ -167,6 +168,25 @@ def test_missing_file_folder_and_huge_file(tmp_path: Path) -> None:
     with pytest.raises(PhotoError) as caught:
         read_photo(huge)
     assert str(caught.value) == f"{huge}: 65 MB: the limit is 64 MB; send a smaller copy"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX devices and pipes")
+def test_devices_and_pipes_are_refused_unread(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    for path in (pipe, Path(os.devnull)):
+        with pytest.raises(PhotoError) as caught:
+            read_photo(path)
+        assert str(caught.value) == f"{path}: a device or pipe, not a file; save the photo as a file, and name that"
+
+
+def test_no_more_than_the_limit_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "MAX_BYTES", 2**20)
+    path = tmp_path / "grows.jpg"
+    path.write_bytes(bytes(3 * 2**20))
+    monkeypatch.setattr(Path, "stat", lambda _: os.stat_result((0o100644, *[0] * 9)))  # as it was, when it was empty
+    with pytest.raises(PhotoError, match="the limit is 1 MB"):
+        photos.read_bytes(path)
 
 
 WHOLE = {form: encoded(SKIN, form) for form in ("JPEG", "PNG", "WEBP", "BMP", "TIFF")}

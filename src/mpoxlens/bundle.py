@@ -125,6 +125,8 @@ class Bundle:
         spec, hashes = _parse(raw, folder)
         contents = {name: _checked(folder / name, hashes) for name in FILES}
         session = _session(contents["model.onnx"], folder, threads)
+        if session.get_outputs()[0].shape[-1] != len(spec.labels):
+            raise BundleError(str(folder / "model.onnx"), f"it does not give {len(spec.labels)} logits", AGAIN)
         bundle = cls(folder, spec, hashlib.sha256(raw).hexdigest(), session)
         if check_golden:
             _check_golden(bundle, contents["golden.json"])
@@ -150,9 +152,16 @@ def write(folder: Path, spec: Spec, model: bytes, golden: Mapping[str, Any], car
         (folder / name).write_bytes(data)
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     part = folder / "bundle.json.part"
-    part.write_bytes(_dump({**spec.to_dict(), "files": hashes}))
+    content = {**spec.to_dict(), "files": hashes}
+    part.write_bytes(_dump(content | {"sha256": digest(content)}))
     part.replace(folder / "bundle.json")
     return folder
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Return the sha256 of what `bundle.json` holds, its own entry "sha256" left out."""
+    rest = {name: value for name, value in content.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _dump(data: Mapping[str, Any]) -> bytes:
@@ -173,16 +182,23 @@ def _read(path: Path) -> bytes:
 def _parse(raw: bytes, folder: Path) -> tuple[Spec, Mapping[str, str]]:
     where = str(folder / "bundle.json")
     try:
-        data = json.loads(raw)
+        data = json.loads(raw, parse_constant=_no_number)
         if data["format"] != FORMAT:
             why = f"format {data['format']!r} is unknown to this version, which reads format {FORMAT}"
             raise BundleError(where, why, "upgrade with: pip install --upgrade mpoxlens")
+        if data["sha256"] != digest(data):
+            raise BundleError(where, "its sha256 is not that of its content, so it was altered or damaged", AGAIN)
         spec, hashes = Spec.from_dict(data), dict(data["files"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(where, f"damaged ({type(error).__name__}: {error})", AGAIN) from None
-    if spec.positive not in spec.labels or not 0 < spec.operating_point < 1:
+    labels_differ = len(set(spec.labels)) == len(spec.labels)
+    if not labels_differ or spec.positive not in spec.labels or not 0 < spec.operating_point < 1:
         raise BundleError(where, "its labels or its operating point are impossible", AGAIN)
     return spec, hashes
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")
 
 
 def _checked(path: Path, hashes: Mapping[str, str]) -> bytes:

@@ -16,6 +16,7 @@ from mpoxlens.errors import MissingExtraError, MpoxlensError
 
 if TYPE_CHECKING:
     from mpoxlens.schema import ClinicalInfo
+    from mpoxlens.screening.engine import Refused
 
 FOLDER = click.Path(path_type=Path)
 STAGES = ("macule", "papule", "vesicle", "pustule", "crust")  # as datasets.phantom has them; importing it takes numpy
@@ -27,19 +28,31 @@ Exit codes: 0 everything done; 1 some photos were refused, the rest is screened;
 class _Verbs(click.Group):
     """Turns what goes wrong into one line and an exit code."""
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # what an encoding lacks is shown as an escape
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return self._invoke(ctx)
+        except BrokenPipeError:
+            sys.stdout = sys.stderr = None  # or the interpreter would complain when it flushes
+            ctx.exit(141)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
+        except BrokenPipeError:
+            raise
         except MpoxlensError as error:
             click.echo(f"mpoxlens: {error}", err=True)
             ctx.exit(2)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nmpoxlens: stopped", err=True)
             ctx.exit(130)
-        except BrokenPipeError:
-            sys.stdout = None  # or the interpreter would complain when it flushes
-            ctx.exit(141)
         except OSError as error:
             click.echo(f"mpoxlens: {error.filename or 'output'}: {error.strerror}", err=True)
             ctx.exit(2)
@@ -77,24 +90,21 @@ def screen(
     from mpoxlens.schema import ClinicalInfo
     from mpoxlens.screening import output
     from mpoxlens.screening.engine import Screener
-    from mpoxlens.screening.files import expand
+    from mpoxlens.screening.files import expand, require_some
     from mpoxlens.screening.history import load_table, read_history
     from mpoxlens.screening.stream import stream
 
     if ask and history:
         raise click.UsageError("--ask and --history: give one of the two")
+    paths = _reported(report, expand(photos), history, site) if report else expand(photos)
     table = load_table(site)
+    if ask:
+        require_some(photos)
     info = _asked() if ask else read_history(history) if history else ClinicalInfo()
-    paths: Iterator[Path] = expand(photos)
-    if report:
-        few = list(islice(paths, output.MAX_IN_REPORT + 1))
-        if len(few) > output.MAX_IN_REPORT:
-            raise output.too_many(report)
-        paths = iter(few)
     screener = Screener.from_path(bundle or default_path(), table)
     tally = stream(screener, paths, info, as_json=as_json, keep=report is not None)
     if report and tally.kept:
-        output.save_report(tally.kept, report, screener.bundle.spec.conformal)
+        output.save_report(tally.kept, report, screener.bundle.spec.conformal, tally.lines)
         click.echo(f"report: {report}", err=as_json)
     ctx.exit(tally.exit_code)
 
@@ -158,8 +168,9 @@ def verify(folder: Path | None) -> None:
 def phantom(out: Path, seed: int, count: int, stage: Any, tone: float, size: int) -> None:
     """Draw skin with lesions, captioned as the drawing that it is."""
     from mpoxlens.datasets.phantom import draw, save
-    from mpoxlens.screening.output import write_whole
+    from mpoxlens.screening.output import check_drawing, write_whole
 
+    check_drawing(out)
     drawing = draw(seed, count=count, stage=stage, tone=tone, size=size)
     write_whole(out, lambda part: save(drawing, part))
     click.echo(f"drawn: {out}")
@@ -178,6 +189,17 @@ def train(recipe: Path, data: Path, out: Path) -> None:
             raise
         raise MissingExtraError("mpoxlens train", "train", error.name) from None
     training.run(recipe, data, out)
+
+
+def _reported(report: Path, paths: Iterator[Path | Refused], *others: Path | None) -> Iterator[Path | Refused]:
+    """Return the photographs of a report; one that could not or must not be written is refused before any work."""
+    from mpoxlens.screening import output
+
+    few = list(islice(paths, output.MAX_IN_REPORT + 1))
+    output.check_report(report, [one for one in (*few, *others) if isinstance(one, Path)])
+    if len(few) > output.MAX_IN_REPORT:
+        raise output.too_many(report)
+    return iter(few)
 
 
 def _asked() -> ClinicalInfo:

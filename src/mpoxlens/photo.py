@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 import struct
 import threading
 import warnings
@@ -52,17 +53,22 @@ def read_photo(path: str | Path) -> Photo:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the file's bytes, refusing what is missing, not a file, empty or over `MAX_BYTES`."""
+    """Return the file's bytes, refusing what is missing, no regular file (a folder, device or pipe) or too large."""
     try:
-        size = path.stat().st_size
-        if path.is_dir():
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
             raise PhotoError(str(path), "it is a folder here, not a photo", "name the photos in it")
-        _check_bytes(size, str(path))
-        return path.read_bytes()
+        if not stat.S_ISREG(found.st_mode):
+            raise PhotoError(str(path), "a device or pipe, not a file", "save the photo as a file, and name that")
+        _check_bytes(found.st_size, str(path))
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)  # it may have grown, or lie about its size
     except FileNotFoundError:
         raise PhotoError(str(path), "no such file", "check the name") from None
     except OSError as error:
         raise PhotoError(str(path), f"cannot be read ({error.strerror})", "check the file's permissions") from None
+    _check_bytes(len(data), str(path))
+    return data
 
 
 def decode_photo(data: bytes, name: str) -> Photo:

@@ -92,8 +92,11 @@ class Conformal:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Conformal:
-        """Read the entry of `bundle.json`."""
-        return cls(float(data["alpha"]), float(data["mpox_from"]), float(data["other_to"]))
+        """Read the entry of `bundle.json`; ValueError when a number is impossible."""
+        found = cls(float(data["alpha"]), float(data["mpox_from"]), float(data["other_to"]))
+        if not (0 < found.alpha < 0.5 and 0 <= found.mpox_from <= 1 and 0 <= found.other_to <= 1):
+            raise ValueError("conformal: a number is out of range")
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,13 +136,23 @@ class OutOfDistribution:
         """Read the entry of `bundle.json`; ValueError when sizes disagree."""
         k, d = map(int, data["dimensions"])
         mean, components = _unpack(data["mean"], (d,)), _unpack(data["components"], (k, d))
-        return cls(mean, components, float(data["residual"]), float(data["threshold"]))
+        found = cls(mean, components, float(data["residual"]), float(data["threshold"]))
+        if not (np.isfinite(mean).all() and np.isfinite(components).all() and found.residual > 0 < found.threshold):
+            raise ValueError("ood: a number is out of range")
+        return found
 
 
 def unit_length(embedding: Floats) -> Floats:
     """Scale embeddings [N, D] to length 1; a network that saw nothing at all gives 0 and stays 0."""
     length = np.linalg.norm(embedding, axis=1, keepdims=True)
     return np.asarray(embedding / np.maximum(length, np.float32(1e-12)))
+
+
+def side(probability: float, conformal: Conformal, operating_point: float) -> str | None:
+    """Return the one member of the prediction set, "mpox" or "other", if the operating point agrees; else None."""
+    members = conformal.prediction_set(probability)
+    agreed = ("mpox",) if probability >= operating_point else ("other",)
+    return members[0] if members == agreed else None
 
 
 def sigmoid(log_odds: Doubles) -> Doubles:

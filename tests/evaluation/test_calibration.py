@@ -51,6 +51,12 @@ def test_conformal_cut_offs_by_hand() -> None:
     assert found.other_to == pytest.approx(0.07)
 
 
+def test_a_score_at_the_cut_off_is_inside_its_set() -> None:
+    for score in np.arange(1, 1000) / 1000:
+        rule = fit_conformal(np.full(40, score), np.arange(40) % 2 == 0, 0.1)
+        assert rule.prediction_set(float(score)) == ("mpox", "other")
+
+
 def test_too_few_photographs_for_alpha_leave_nobody_out() -> None:
     found = fit_conformal(np.array([0.5, 0.5, 0.4, 0.4]), np.array([True, True, False, False]), 0.1)
     assert (found.mpox_from, found.other_to) == (0.0, 1.0)

@@ -73,6 +73,10 @@ def test_a_strange_picture_cannot_tell() -> None:
             "The photo does not look like mpox, but there was contact with a case within 21 days.",
         ),
         (numbers(0.1, 2.0, contact=True), "The photo does not look like mpox, but there was contact with a case"),
+        (
+            numbers(0.1, 2.0, contact=True, suspected_case=False),
+            "The photo does not look like mpox, but there was contact with a case",
+        ),
         (numbers(0.29, 5.0), "The photo does not look like mpox, but the answers point to it."),
         (numbers(0.9, 0.5), "The photo looks like mpox, but the answers speak against it."),
         (numbers(0.9, suspected_case=False), "The photo looks like mpox, but the answers speak against it."),
@@ -98,6 +102,26 @@ def test_answers_may_make_it_likely() -> None:
     assert found.decision is Decision.LIKELY
     assert [r.code for r in found.reasons] == ["photo", "history_for", "suspected_case"]
     assert [r.text for r in found.reasons[:1]] == ["By the photo alone, the chance of mpox is 50 %."]
+
+
+def test_answers_that_undecide_are_named() -> None:
+    found = verdict(0.29, 1.5)
+    assert (found.decision, found.reasons[0].code) == (Decision.CANNOT_TELL, "answers_undecide")
+    assert "the answers leave it open" in found.reasons[0].text
+    assert "something other than mpox too" in verdict(0.5).reasons[0].text
+
+
+def test_likely_below_one_half_says_where_the_line_stands() -> None:
+    found = decide(numbers(0.45), Conformal(0.1, 0.1, 0.2), 0.25)
+    assert found.decision is Decision.LIKELY
+    assert found.reasons[-1].text == (
+        'The line for "likely" stands at 25 %, set low on purpose so that few people with mpox are missed.'
+    )
+    assert "low_line" not in [reason.code for reason in verdict(0.7).reasons]
+
+
+def test_unlikely_speaks_of_no_other_rash() -> None:
+    assert verdict(0.1).reasons[0].text.startswith("The photo looks more like something other than mpox: by it alone")
 
 
 def test_next_steps() -> None:
@@ -130,10 +154,16 @@ def test_unlikely_only_when_nothing_speaks_for_mpox(made: Numbers, rule: tuple[f
     if found.decision is Decision.UNLIKELY:
         assert made.gate.usable
         assert made.strange is None
-        assert not (made.contact and made.suspected_case is not False)
+        assert made.contact is not True
         assert conformal.prediction_set(made.probability) == ("other",)
         assert conformal.prediction_set(made.photo_probability) == ("other",)
         assert max(made.probability, made.photo_probability) < point
+
+
+@given(whole, rules)
+def test_contact_with_a_case_never_ends_in_unlikely(made: Numbers, rule: tuple[float, float, float]) -> None:
+    found = decide(replace(made, contact=True), Conformal(0.1, rule[0], rule[1]), rule[2])
+    assert found.decision is not Decision.UNLIKELY
 
 
 @given(whole, rules)

@@ -13,8 +13,8 @@ from PIL import Image
 
 import mpoxlens
 from mpoxlens.bundle import Outputs
-from mpoxlens.datasets.phantom import draw
-from mpoxlens.errors import BundleError, PhotoError
+from mpoxlens.datasets.phantom import draw, save
+from mpoxlens.errors import BundleError, HistoryError, PhotoError
 from mpoxlens.photo import read_photo
 from mpoxlens.schema import ClinicalInfo, Decision, Screening
 from mpoxlens.screening import engine
@@ -59,6 +59,42 @@ def test_path_bytes_and_photo_are_the_same_photograph(screener: Screener, photo_
     assert len({one.probability for one in found}) == 1
     assert [one.file for one in found] == [str(photo_path), str(photo_path), "<bytes>", str(photo_path)]
     assert {one.provenance.photo_sha256 for one in found} == {hashlib.sha256(data).hexdigest()}
+
+
+def test_a_drawing_stays_one_whatever_it_comes_as(screener: Screener, tmp_path: Path) -> None:
+    path = tmp_path / "drawn.png"
+    save(draw(4, size=256), path)
+    found = [screener.screen(source) for source in (path, path.read_bytes(), read_photo(path))]
+    assert len({(one.decision, one.reasons) for one in found}) == 1
+    assert "drawing" in [reason.code for reason in found[0].reasons]
+
+
+@pytest.mark.parametrize(
+    ("info", "message"),
+    [
+        (ClinicalInfo(fever="yes"), "ClinicalInfo: fever is 'yes': it must be true or false"),  # type: ignore[arg-type]
+        (ClinicalInfo(age=-1), "ClinicalInfo: age is -1: it must lie between"),
+        (ClinicalInfo(age=10**6000), "ClinicalInfo: age is a huge number: it must lie between"),
+        (ClinicalInfo(fever_celsius=math.nan), "ClinicalInfo: fever_celsius is nan: it must be a number"),
+        (ClinicalInfo(hiv=[True]), "ClinicalInfo: hiv is [True]: it must be true or false"),  # type: ignore[arg-type]
+        (ClinicalInfo(fever=False, fever_celsius=39.0), "ClinicalInfo: fever is false, but fever_celsius is 39: they"),
+        ({"fever": True}, "ClinicalInfo: a dict came in its place"),
+    ],
+)
+def test_answers_from_python_are_checked_as_those_of_a_file(
+    screener: Screener, photo_path: Path, info: ClinicalInfo, message: str
+) -> None:
+    for call in (lambda: screener.screen(photo_path, info), lambda: screener.screen_many([photo_path], info)):
+        with pytest.raises(HistoryError) as caught:
+            call()
+        assert str(caught.value).startswith(message)
+
+
+def test_what_was_refused_before_keeps_its_place(screener: Screener, photo_path: Path) -> None:
+    refused = Refused("empty", PhotoError("empty", "no photos", "name some"))
+    found = list(screener.screen_many([photo_path, refused, photo_path]))
+    assert found[1] is refused
+    assert [type(one) for one in found] == [Screening, Refused, Screening]
 
 
 def test_provenance(screener: Screener, photo_path: Path) -> None:

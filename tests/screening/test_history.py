@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from mpoxlens.errors import HistoryError
 from mpoxlens.schema import ClinicalInfo
-from mpoxlens.screening.history import ask, check_consistent, implied, parse_history, questions, read_history
+from mpoxlens.screening.history import (
+    ask,
+    check_consistent,
+    implied,
+    load_table,
+    parse_history,
+    questions,
+    read_history,
+    weigh,
+)
 
 HINT = "leave it out, or give null, where the answer is unknown"
 TWO = "they contradict each other; correct one of the two, or leave one out"
@@ -42,6 +51,7 @@ BAD = {
     '{"fever": 1}': f"fever is 1: it must be true or false; {HINT}",
     '{"age": true}': f"age is True: it must be a whole number; {HINT}",
     '{"age": 31.5}': f"age is 31.5: it must be a whole number; {HINT}",
+    '{"age": 1' + "0" * 400 + "}": f"age is a huge number: it must lie between 0 and 120; {HINT}",
     '{"age": -1}': f"age is -1: it must lie between 0 and 120; {HINT}",
     '{"days_since_onset": -3}': f"days_since_onset is -3: it must lie between 0 and 365; {HINT}",
     '{"fever_celsius": 99.5}': f"fever_celsius is 99.5: it must lie between 34 and 43; {HINT}",
@@ -138,8 +148,15 @@ def test_asking_repeats_what_it_cannot_take_and_stops_at_the_end_of_input() -> N
     info = ask(prompt, said.append)
     assert info == ClinicalInfo(age=31, days_since_onset=4, acute_rash=True)
     assert shown.count(shown[0]) == 3
-    assert f"age is 'abc': it must be a whole number; {HINT}" in said
-    assert f"answers: lesion_count is 0, but acute_rash is true: {TWO}" in said
+    assert "age is 'abc': it must be a whole number; answer again, or press Enter" in said
+    assert (
+        "answers: lesion_count is 0, but acute_rash is true: they contradict each other; answer again, or press Enter"
+    ) in said
+
+
+def test_implied_answers_are_not_counted_as_given() -> None:
+    found = weigh(ClinicalInfo(inguinal_nodes=True, crops_of_lesions=True), load_table())
+    assert found.answered == 2
 
 
 def test_sensitive_questions_say_why_and_children_are_not_asked_about_sex() -> None:

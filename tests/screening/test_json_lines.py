@@ -27,6 +27,7 @@ def test_screenings_keep_to_it(screener: Screener, photo_path: Path, info: Clini
     found = screener.screen(photo_path, info)
     line = to_line(found)
     assert "\n" not in line
+    assert line.isascii()
     data = json.loads(line)
     CHECKER.validate(data)
     assert data["file"] == str(photo_path)

@@ -113,7 +113,9 @@ def test_the_numbers_are_those_of_the_screening(tmp_path: Path, screening: Scree
         "likely range 61 % to 89 %",
         "line between unlikely and likely, 42 %",
         "“cannot tell” zone, 33 % to 58 %",
-        "about 78 of 100 people with such a photo and such answers have mpox.",
+        "To the model this looks like mpox.",
+        "Among people like those whose photos the model was tuned on, about 78 of 100 with such a photo",
+        "about 78 of 100 with such a photo and such answers have mpox; where mpox is rarer, fewer.",
         "Photo alone: 74 %",
         "Score, photo and answers 0.783 (0.612 to 0.891)",
         "Score, photo alone 0.743 (0.558 to 0.867)",
@@ -147,6 +149,22 @@ def test_the_bar_is_drawn_at_the_numbers(tmp_path: Path, screening: Screening, p
 
 def test_without_a_conformal_rule_no_zone_is_drawn(tmp_path: Path, screening: Screening, photo: Photo) -> None:
     assert "“cannot tell” zone" not in written(tmp_path, (screening, photo), conformal=None)
+
+
+def test_likely_by_the_answers_alone_says_so(tmp_path: Path, screening: Screening, photo: Photo) -> None:
+    words = visible(written(tmp_path, (replace(screening, photo_probability=0.5), photo)))
+    assert "Taken together, this points to mpox. Only a laboratory test can say for sure." in words
+    assert "To the model this looks like mpox" not in words
+
+
+def test_what_was_refused_is_listed_and_escaped(tmp_path: Path, screening: Screening, photo: Photo) -> None:
+    path = tmp_path / "report.html"
+    write_report([(screening, photo)], path, refused=[f"{HOSTILE}: no such file"])
+    page = path.read_text("utf-8")
+    assert "Not screened" in visible(page)
+    assert not Tags(page).open
+    assert [name for name, _ in Tags(page).found].count("script") == 1
+    assert f"{HOSTILE}: no such file" in html.unescape(page)
 
 
 def test_a_withheld_decision_still_shows_what_the_model_saw(tmp_path: Path, screening: Screening, photo: Photo) -> None:

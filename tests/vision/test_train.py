@@ -14,7 +14,10 @@ from pyarrow import parquet
 
 from mpoxlens.bundle import Bundle
 from mpoxlens.errors import CheckpointError, DataError, TrainingError
-from mpoxlens.vision import fit
+from mpoxlens.vision import crossval, fit
+from mpoxlens.vision.backbones import Classifier
+from mpoxlens.vision.fit import Tell, TrainingSet
+from mpoxlens.vision.recipe import Recipe
 from mpoxlens.vision.train import run
 
 pytestmark = pytest.mark.slow
@@ -34,7 +37,7 @@ def test_a_run_ends_in_a_bundle_that_verifies_and_runs(finished: Path) -> None:
     np.testing.assert_allclose(out.cam.mean(axis=(2, 3)), out.logits, atol=1e-5)  # the map sums to the score
 
 
-def test_the_run_leaves_predictions_of_every_photograph_by_a_fold_that_did_not_see_it(finished: Path) -> None:
+def test_the_run_leaves_a_prediction_of_every_photograph_and_no_cluster_in_two_folds(finished: Path) -> None:
     table = parquet.read_table(finished / "predictions.parquet").to_pylist()
     assert len(table) == 24
     folds_of: dict[str, set[int]] = {}
@@ -76,10 +79,41 @@ def test_a_folder_with_a_run_of_another_recipe_is_refused(finished: Path, drawn_
         run(other, drawn_data, finished)
 
 
+def test_a_run_on_other_labels_is_refused_lest_a_fold_judge_what_it_learned(
+    finished: Path, drawn_data: Path, drawn_recipe: Path, tmp_path: Path
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    shutil.copytree(drawn_data, data)
+    shutil.copytree(finished, out)
+    (data / "mpox" / "0.png").rename(data / "measles" / "moved.png")
+    with pytest.raises(CheckpointError, match=r"it belongs to another recipe or other photographs; name a new folder"):
+        run(drawn_recipe, data, out)
+
+
+def test_every_fold_is_fitted_on_other_clusters_than_it_judges(
+    finished: Path, drawn_data: Path, drawn_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[str]] = []
+    real = crossval.fit
+
+    def spy(recipe: Recipe, data: TrainingSet, folder: Path, tell: Tell | None = None) -> Classifier:
+        seen.append(set(data.clusters))
+        return real(recipe, data, folder, tell)
+
+    monkeypatch.setattr(crossval, "fit", spy)
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    run(drawn_recipe, drawn_data, out)
+    table = parquet.read_table(out / "predictions.parquet").to_pylist()
+    for fold in (0, 1):
+        judged = {row["cluster"] for row in table if row["fold"] == fold}
+        assert judged
+        assert not judged & seen[fold]
+
+
 def test_a_damaged_checkpoint_is_refused(finished: Path, drawn_data: Path, drawn_recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "damaged"
     shutil.copytree(finished, out)
-    (out / "fold1" / "outputs.safetensors").unlink()
     (out / "fold1" / "checkpoint.pt").write_bytes(b"cut")
     with pytest.raises(
         CheckpointError, match=r"checkpoint\.pt: damaged, so that it cannot be read; remove it to fit this part anew"

@@ -88,13 +88,16 @@ def _hashed(root: Path, tell: Progress) -> tuple[list[ImageRecord], list[str]]:
             refused.append(str(error))
             continue
         same = records.get(photo.sha256)
+        if same and item.patient and same.patient not in (None, item.patient):
+            why = f"of patient {item.patient}, and of patient {same.patient} as {same.path}, with the same content"
+            raise DataError(item.path, why, "keep one of the two lines")
         if same and same.label != item.label:
             why = f"labelled {item.label}, and {same.label} as {same.path}, with the same content"
             raise DataError(item.path, why, "keep one of the two lines")
         record = ImageRecord(
             photo.sha256, item.path, item.label, item.source, item.patient, photo.width, photo.height, ""
         )
-        records.setdefault(photo.sha256, record)
+        records[photo.sha256] = replace(same, patient=same.patient or item.patient) if same else record
     return list(records.values()), refused
 
 
@@ -105,11 +108,11 @@ def read_reviews(path: Path) -> list[Review]:
         DataError: by file and line, what cannot be used.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as lines:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as lines:
             rows = csv.DictReader(lines)
             if rows.fieldnames != COLUMNS:
                 raise DataError(f"{path}:1", "its columns are others", f"write: {','.join(COLUMNS)}")
-            found = [(rows.line_num, Review(**row)) for row in rows]
+            found = [(rows.line_num, _review(row, f"{path}:{rows.line_num}")) for row in rows]
     except OSError as error:
         raise DataError(str(path), f"cannot be read ({error.strerror})", "check the recipe's reviews") from None
     for number, review in found:
@@ -117,6 +120,12 @@ def read_reviews(path: Path) -> list[Review]:
             why = f"action {review.action!r} with value {review.value!r} is unknown"
             raise DataError(f"{path}:{number}", why, f"use {', '.join(sorted(ACTIONS))}")
     return [review for _, review in found]
+
+
+def _review(row: dict[str, str], where: str) -> Review:
+    if set(row) != set(COLUMNS) or None in row.values():
+        raise DataError(where, "it has more or fewer cells than the first line", f"write: {','.join(COLUMNS)}")
+    return Review(**row)
 
 
 def apply_reviews(

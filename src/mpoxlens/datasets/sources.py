@@ -43,7 +43,7 @@ def read_source(root: Path) -> list[Labelled]:
 
 
 def _from_table(table: Path) -> Iterator[Labelled]:
-    with table.open(newline="", encoding="utf-8") as lines:
+    with table.open(newline="", encoding="utf-8-sig", errors="replace") as lines:  # -sig: spreadsheets write a mark
         rows = csv.DictReader(lines)
         missing = {"file", "label"} - set(rows.fieldnames or ())
         if missing:
@@ -53,7 +53,8 @@ def _from_table(table: Path) -> Iterator[Labelled]:
             path = row["file"] or ""
             if not row["label"]:
                 raise DataError(where, f"{path} has no label", "fill the label or remove the line")
-            if not (table.parent / path).is_file() or ".." in Path(path).parts:
+            inside = (table.parent / path).resolve().is_relative_to(table.parent.resolve())
+            if not inside or not (table.parent / path).is_file():
                 raise DataError(where, f"{path} is not in {table.parent}", "correct or remove the line")
             yield Labelled(path, row["label"], row.get("source") or table.parent.name, row.get("patient") or None)
 

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 
 from mpoxlens.evaluation.calibration import fit_calibration, fit_conformal, operating_point
 from mpoxlens.evaluation.metrics import Doubles, Figure, Flags, auroc, binary_figures, with_interval
-from mpoxlens.rules import Calibration, Conformal
+from mpoxlens.rules import Calibration, Conformal, side
 from mpoxlens.schema import Floats
 
 MEASURED_ON = "out-of-fold predictions, grouped by patient and near-duplicate; calibration and thresholds cross-fitted"
@@ -64,20 +64,23 @@ class CrossFitted:
 
     probability: Doubles  # [N]
     called: Flags  # [N], at or above the operating point
-    decided: Flags  # [N], the prediction set has one member
+    likely: Flags  # [N], told "mpox likely" by the photograph alone
+    unlikely: Flags  # [N], told "mpox unlikely"; where neither, "cannot tell"
 
 
 def cross_fit(judged: Judged, goals: Goals, seed: int) -> CrossFitted:
     """Apply to every fold the rules fitted on the others."""
     n = len(judged.target)
-    probability, called, decided = np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    probability = np.zeros(n)
+    called, likely, unlikely = (np.zeros(n, dtype=bool) for _ in range(3))
     for k in np.unique(judged.fold):
         rows = judged.fold == k
         rules = fit_rules(judged, ~rows, goals, seed)
         p = rules.calibration.probabilities(judged.logits[rows], judged.positive)[:, judged.positive]
         probability[rows], called[rows] = p, p >= rules.operating_point
-        decided[rows] = [len(rules.conformal.prediction_set(float(v))) == 1 for v in p]
-    return CrossFitted(probability, called, decided)
+        sides = np.array([side(float(v), rules.conformal, rules.operating_point) or "" for v in p])
+        likely[rows], unlikely[rows] = sides == "mpox", sides == "other"
+    return CrossFitted(probability, called, likely, unlikely)
 
 
 def figures(judged: Judged, fitted: CrossFitted, tone: Doubles | None = None) -> dict[str, Any]:
@@ -105,9 +108,12 @@ def _question(judged: Judged, fitted: CrossFitted, rows: Flags) -> dict[str, Any
     positive, called = judged.target[use] == judged.positive, fitted.called[use]
     clusters = [judged.cluster[i] for i in use]
     found = dict(binary_figures(positive, fitted.probability[use], called, clusters))
-    decided = fitted.decided[use]
+    likely, unlikely = fitted.likely[use], fitted.unlikely[use]
+    decided, right = likely | unlikely, np.where(positive, likely, unlikely)
     found["decided"] = with_interval(lambda r: float(decided[r].mean()), clusters)
-    found["right_when_decided"] = with_interval(lambda r: _share(called[r] == positive[r], decided[r]), clusters)
+    found["right_when_decided"] = with_interval(lambda r: _share(right[r], decided[r]), clusters)
+    found["mpox_told_unlikely"] = with_interval(lambda r: _share(unlikely[r], positive[r]), clusters)
+    found["others_told_likely"] = with_interval(lambda r: _share(likely[r], ~positive[r]), clusters)
     counts = {"photos": len(use), "mpox": int(positive.sum()), "clusters": len(set(clusters))}
     return counts | {name: figure.to_dict() for name, figure in found.items()}
 

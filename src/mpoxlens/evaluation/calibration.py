@@ -50,10 +50,7 @@ def operating_point(probability: Doubles, positive: Flags, wanted: float) -> flo
 
 def fit_conformal(probability: Doubles, positive: Flags, alpha: float) -> Conformal:
     """Return class-conditional cut-offs with the finite-sample correction of split conformal prediction."""
-    return Conformal(alpha, _lower(probability[positive], alpha), 1 - _lower(1 - probability[~positive], alpha))
-
-
-def _lower(scores: Doubles, alpha: float) -> float:
-    """Return the floor(alpha (n + 1))-th smallest score; 0, which leaves nobody out, when n is too small for it."""
-    rank = int(np.floor(alpha * (len(scores) + 1)))
-    return float(np.sort(scores)[rank - 1]) if rank else 0.0
+    mpox, other = np.sort(probability[positive]), np.sort(probability[~positive])
+    low, high = (int(np.floor(alpha * (len(scores) + 1))) for scores in (mpox, other))
+    # The rank-th score from the end that a class is rare at; rank 0 is too few photographs to leave anybody out.
+    return Conformal(alpha, float(mpox[low - 1]) if low else 0.0, float(other[-high]) if high else 1.0)

@@ -1,7 +1,7 @@
 """From numbers to one of three decisions, and why. Pure arithmetic: no photograph, no model.
 
 The worst error is a wrong "unlikely", so every rule leans away from it: the photograph must say it by itself, the
-history must not speak against it, and whoever met a case within 21 days never gets it from a photograph.
+history must not speak against it, and whoever met a case within 21 days never gets it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ STRONGLY_AGAINST = 0.55  # a total likelihood ratio at or below; the shipped tab
 
 CARE = (
     "Until it is clear, avoid close contact with others, and see a clinician if you feel ill or worried. "
-    "A PCR test of a swab from the rash gives certainty."
+    "A PCR test of a swab from the rash is the way to find out."
 )
 NEXT_LIKELY = (
     "Avoid close contact with others, keep the rash covered, and see a clinician soon. "
@@ -24,7 +24,7 @@ NEXT_LIKELY = (
 )
 NEXT_UNLIKELY = (
     "This does not rule mpox out. See a clinician if the rash spreads, if you feel ill, or if you met someone who has "
-    "mpox. A PCR test of a swab from the rash gives certainty."
+    "mpox. A PCR test of a swab from the rash is the way to find out."
 )
 ASK_CLINICIAN = "Show the rash to a clinician, who can take a swab for a PCR test."
 
@@ -65,9 +65,9 @@ def decide(numbers: Numbers, conformal: Conformal, operating_point: float) -> Ve
     outcome = _side(numbers.probability, conformal, operating_point)
     withheld = tuple(_withheld(numbers, conformal, operating_point))
     if withheld or outcome is Decision.CANNOT_TELL:
-        reasons = withheld or (_undecided(members),)
+        reasons = withheld or (_undecided(members, _side(numbers.photo_probability, conformal, operating_point)),)
         return _verdict(numbers, Decision.CANNOT_TELL, members, reasons)
-    return _verdict(numbers, outcome, members, tuple(_grounds(numbers, outcome)))
+    return _verdict(numbers, outcome, members, tuple(_grounds(numbers, outcome, operating_point)))
 
 
 def _side(probability: float, conformal: Conformal, operating_point: float) -> Decision:
@@ -95,7 +95,7 @@ def _withheld(numbers: Numbers, conformal: Conformal, operating_point: float) ->
 
 
 def _conflict(numbers: Numbers, photo: Decision, both: Decision) -> Iterator[Reason]:
-    exposed = numbers.contact is True and numbers.suspected_case is not False
+    exposed = numbers.contact is True
     if exposed and Decision.UNLIKELY in (photo, both):
         yield Reason(
             "history_contradicts",
@@ -120,28 +120,38 @@ def _conflict(numbers: Numbers, photo: Decision, both: Decision) -> Iterator[Rea
         )
 
 
-def _undecided(members: tuple[str, ...]) -> Reason:
+def _undecided(members: tuple[str, ...], photo: Decision) -> Reason:
+    if photo is not Decision.CANNOT_TELL:
+        return Reason(
+            "answers_undecide",
+            "The photo by itself does not look like mpox, but the answers leave it open.",
+            ASK_CLINICIAN,
+        )
     if len(members) == 2:
         return Reason(
             "both_fit",
-            "The photo fits mpox, and it fits other rashes too.",
+            "The photo fits mpox, and it fits something other than mpox too.",
             f"Send a sharper photo of other spots, or answer more questions. {ASK_CLINICIAN}",
         )
-    return Reason("none_fits", "The photo fits neither mpox nor the other rashes well enough to say.", ASK_CLINICIAN)
+    return Reason("none_fits", "The photo fits neither mpox nor anything else well enough to say.", ASK_CLINICIAN)
 
 
-def _grounds(numbers: Numbers, outcome: Decision) -> Iterator[Reason]:
+def _grounds(numbers: Numbers, outcome: Decision, operating_point: float) -> Iterator[Reason]:
     share = _percent(numbers.photo_probability)
     if outcome is Decision.LIKELY:
         yield Reason("photo", f"By the photo alone, the chance of mpox is {share}.")
     else:
-        yield Reason("photo", f"The photo looks more like another rash: by it alone, the chance of mpox is {share}.")
+        looks = "The photo looks more like something other than mpox"
+        yield Reason("photo", f"{looks}: by it alone, the chance of mpox is {share}.")
     if numbers.likelihood_ratio > 1:
         yield Reason("history_for", "The answers make mpox more likely.")
     elif numbers.likelihood_ratio < 1:
         yield Reason("history_against", "The answers make mpox less likely.")
     if numbers.suspected_case:
         yield Reason("suspected_case", "The answers meet the WHO definition of a suspected case of mpox.")
+    if outcome is Decision.LIKELY and numbers.probability < 0.5:
+        line = f'The line for "likely" stands at {_percent(operating_point)}'
+        yield Reason("low_line", f"{line}, set low on purpose so that few people with mpox are missed.")
 
 
 def _verdict(numbers: Numbers, decision: Decision, members: tuple[str, ...], reasons: tuple[Reason, ...]) -> Verdict:

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -33,7 +33,7 @@ from mpoxlens.schema import (
 from mpoxlens.screening import gate
 from mpoxlens.screening.classify import classify_inputs
 from mpoxlens.screening.decide import Numbers, decide
-from mpoxlens.screening.history import Table, load_table, weigh
+from mpoxlens.screening.history import Table, check_info, load_table, weigh
 
 WORKERS = 2  # each decodes its photographs and then runs the network on one thread, so that every core has work
 CHUNK = 2  # photographs a worker takes at a time: the network is as quick as with more, and memory is less
@@ -86,29 +86,39 @@ class Screener:
 
         Raises:
             PhotoError: it cannot be read or is refused.
+            HistoryError: an answer that no file may hold either.
             MissingExtraError: it is a HEIC photograph and the `heic` extra is not installed.
         """
+        info = check_info(info)
         ready = self._prepare(photo)
         (classification,) = classify_inputs(self.bundle, [ready.tensor])
         return self._conclude(ready, classification, weigh(info, self.table), info.contact_21_days)
 
     def screen_many(
-        self, photos: Iterable[str | Path], info: ClinicalInfo = UNKNOWN, *, workers: int = WORKERS
+        self, photos: Iterable[str | Path | Refused], info: ClinicalInfo = UNKNOWN, *, workers: int = WORKERS
     ) -> Iterator[Screening | Refused]:
         """Screen photographs in their order as they come; those that cannot be read are `Refused`, the rest go on.
 
         Args:
-            photos: paths, taken from the iterable only as fast as they are screened.
+            photos: paths, taken from the iterable only as fast as they are screened; `Refused` are passed on.
             info: answers that hold for all of them.
             workers: threads.
+
+        Raises:
+            HistoryError: at once, for an answer that no file may hold either.
         """
+        info = check_info(info)
+        return self._screened(photos, weigh(info, self.table), info.contact_21_days, workers)
+
+    def _screened(
+        self, photos: Iterable[str | Path | Refused], history: History, contact: bool | None, workers: int
+    ) -> Iterator[Screening | Refused]:
         waiting: deque[Future[list[Screening | Refused]]] = deque()
-        history = weigh(info, self.table)
         source = iter(photos)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="mpoxlens")
         try:
             while chunk := list(islice(source, CHUNK)):
-                waiting.append(pool.submit(self._screen_chunk, chunk, history, info.contact_21_days))
+                waiting.append(pool.submit(self._screen_chunk, chunk, history, contact))
                 if len(waiting) > workers:
                     yield from waiting.popleft().result()
             while waiting:
@@ -117,7 +127,7 @@ class Screener:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _screen_chunk(
-        self, photos: Sequence[str | Path], history: History, contact: bool | None
+        self, photos: Sequence[str | Path | Refused], history: History, contact: bool | None
     ) -> list[Screening | Refused]:
         found = [self._try(photo) for photo in photos]
         ready = [one for one in found if isinstance(one, _Prepared)]
@@ -127,7 +137,9 @@ class Screener:
             for one in found
         ]
 
-    def _try(self, photo: str | Path) -> _Prepared | Refused:
+    def _try(self, photo: str | Path | Refused) -> _Prepared | Refused:
+        if isinstance(photo, Refused):
+            return photo
         try:
             return self._prepare(photo)
         except MpoxlensError as error:
@@ -187,5 +199,5 @@ class Screener:
 
 def _read(source: Source) -> Photo:
     if isinstance(source, Photo):
-        return Photo(np.ascontiguousarray(source.pixels), source.name, source.sha256, source.width, source.height)
+        return replace(source, pixels=np.ascontiguousarray(source.pixels))
     return decode_photo(source, "<bytes>") if isinstance(source, bytes) else read_photo(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from mpoxlens.screening.case_definition import FEVER_ABOVE, suspected_case
 from mpoxlens.screening.likelihood import Table, load_table, update
 from mpoxlens.screening.questions import Answer, Question, questions
 
-__all__ = ["Table", "ask", "implied", "load_table", "parse_history", "questions", "read_history", "weigh"]
+__all__ = ["Table", "ask", "check_info", "implied", "load_table", "parse_history", "questions", "read_history", "weigh"]
 
 MAX_BYTES = 64 * 2**10  # all questions answered take less than 1 kB
 CORRECT = "correct one of the two, or leave one out"
@@ -68,6 +68,19 @@ def parse_history(answers: object, name: str = "history") -> ClinicalInfo:
     return info
 
 
+def check_info(info: object) -> ClinicalInfo:
+    """Return answers that were put together in Python, checked as those of a file are.
+
+    Raises:
+        HistoryError: an answer that `parse_history` refuses.
+    """
+    if not isinstance(info, ClinicalInfo):
+        example = "give one such as ClinicalInfo(fever=True, contact_21_days=False)"
+        raise HistoryError("ClinicalInfo", f"a {type(info).__name__} came in its place", example)
+    answers = {field.name: getattr(info, field.name) for field in fields(info)}
+    return parse_history({name: value for name, value in answers.items() if value is not None}, "ClinicalInfo")
+
+
 def check_consistent(info: ClinicalInfo, name: str = "history") -> None:
     """Refuse answers that contradict each other with a HistoryError."""
     known: dict[str, Answer] = asdict(info)
@@ -113,10 +126,11 @@ def implied(info: ClinicalInfo) -> ClinicalInfo:
 
 def weigh(info: ClinicalInfo, table: Table) -> History:
     """Weigh the answers: the WHO case definition, and the likelihood ratio by the table."""
+    answered = sum(value is not None for value in asdict(info).values())
     info = implied(info)
     met, criteria = suspected_case(info)
     evidence, ratio = update(info, table)
-    return History(met, criteria, evidence, ratio, sum(value is not None for value in asdict(info).values()))
+    return History(met, criteria, evidence, ratio, answered)
 
 
 def _asked(
@@ -132,7 +146,7 @@ def _asked(
             answered = replace(info, **{question.field: answer})
             check_consistent(answered, "answers")
         except HistoryError as error:
-            say(str(error))
+            say(f"{error.what}: {error.why}; answer again, or press Enter")
         else:
             return answered
 

@@ -17,8 +17,8 @@ DIGITS = 6  # after the point: more than any of the numbers can bear
 
 
 def to_line(found: Screening | Refused) -> str:
-    """Return one line of JSON, without its line feed."""
-    return json.dumps(to_json(found), ensure_ascii=False, allow_nan=False)
+    """Return one line of JSON in ASCII, without its line feed."""
+    return json.dumps(to_json(found), allow_nan=False)
 
 
 def to_json(found: Screening | Refused) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Question:
         if self.kind == "yes/no":
             return isinstance(value, bool)
         kinds = (int,) if self.kind == "whole number" else (int, float)
-        return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, kinds) and not isinstance(value, bool) and _finite(value)
 
 
 @cache
@@ -79,6 +79,12 @@ def questions() -> tuple[Question, ...]:
     return tuple(Question(**row) for row in rows)
 
 
+def _finite(value: float) -> bool:
+    return isinstance(value, int) or math.isfinite(value)  # a huge int does not fit into a float
+
+
 def _shown(value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > 128:
+        return "a huge number"  # Python refuses to spell it out
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."

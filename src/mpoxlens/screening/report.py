@@ -27,7 +27,11 @@ SHAPES = {Decision.LIKELY: "likely", Decision.UNLIKELY: "unlikely", Decision.CAN
 
 
 def write_report(
-    screenings: Sequence[tuple[Screening, Photo]], path: Path, *, conformal: Conformal | None = None
+    screenings: Sequence[tuple[Screening, Photo]],
+    path: Path,
+    *,
+    conformal: Conformal | None = None,
+    refused: Sequence[str] = (),
 ) -> None:
     """Write the report of one or more screenings, wholly or not at all.
 
@@ -37,6 +41,7 @@ def write_report(
         screenings: each with its photograph.
         path: of the HTML file, replaced when it exists.
         conformal: of the bundle; with it the bars show the zone in which the answer is "cannot tell".
+        refused: a line for each file that could not be screened.
 
     Raises:
         OSError: the file cannot be written; what stood at `path` before is untouched.
@@ -44,18 +49,21 @@ def write_report(
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("w", encoding="utf-8", errors="xmlcharrefreplace", newline="\n") as file:
-            for text in _render(screenings, conformal):
+            for text in _render(screenings, conformal, refused):
                 file.write(text)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _render(screenings: Sequence[tuple[Screening, Photo]], conformal: Conformal | None) -> Iterator[str]:
+def _render(
+    screenings: Sequence[tuple[Screening, Photo]], conformal: Conformal | None, refused: Sequence[str]
+) -> Iterator[str]:
     """Give the page piece by piece, so that one photograph at a time is encoded."""
     return _template().generate(
         index=[_headline(screening) for screening, _ in screenings],
         cases=(_case(screening, photo, conformal) for screening, photo in screenings),
+        refused=refused,
         scale=heatmap,
         intended_use=INTENDED_USE,
         written=datetime.now(UTC),

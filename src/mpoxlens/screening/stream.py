@@ -12,10 +12,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mpoxlens.schema import ClinicalInfo, Screening
+from mpoxlens.schema import INTENDED_USE, ClinicalInfo, Screening
 from mpoxlens.screening import terminal
 from mpoxlens.screening.engine import Refused, Screener
 from mpoxlens.screening.json_lines import to_line
+
+
+class PipeConsole(Console):
+    """Lets a closed pipe be an error; rich would end the program with exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what rich has caught."""
+        raise BrokenPipeError
 
 
 @dataclass
@@ -25,6 +33,16 @@ class Tally:
     screened: int = 0
     refused: int = 0
     kept: list[Screening] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)  # about the refused, where the screenings are kept
+
+    def count(self, found: Screening | Refused, *, keep: bool) -> None:
+        """Count one, and keep what a report needs of it."""
+        if isinstance(found, Refused):
+            self.refused += 1
+            self.lines += [str(found.error)] if keep else []
+        else:
+            self.screened += 1
+            self.kept += [found] if keep else []
 
     @property
     def exit_code(self) -> int:
@@ -32,7 +50,9 @@ class Tally:
         return 0 if not self.refused else 1 if self.screened else 2
 
 
-def stream(screener: Screener, paths: Iterable[Path], info: ClinicalInfo, *, as_json: bool, keep: bool) -> Tally:
+def stream(
+    screener: Screener, paths: Iterable[Path | Refused], info: ClinicalInfo, *, as_json: bool, keep: bool
+) -> Tally:
     """Screen and print every photograph; the refused ones go to stderr, one line each.
 
     Args:
@@ -45,18 +65,16 @@ def stream(screener: Screener, paths: Iterable[Path], info: ClinicalInfo, *, as_
     source = iter(paths)
     first = list(islice(source, 2))
     tally = Tally()
-    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    out, err = PipeConsole(highlight=False), PipeConsole(stderr=True, highlight=False)
     with _progress(err, len(first) > 1) as advance:
         for found in screener.screen_many(chain(first, source), info):
             advance()
             _show(found, out, err, alone=len(first) == 1, as_json=as_json)
-            if isinstance(found, Refused):
-                tally.refused += 1
-            else:
-                tally.screened += 1
-                tally.kept += [found] if keep else []
+            tally.count(found, keep=keep)
     if len(first) > 1:
         err.print(f"{tally.screened} screened, {tally.refused} refused", soft_wrap=True)
+    if len(first) > 1 and not as_json:
+        err.print(INTENDED_USE, soft_wrap=True)
     return tally
 
 

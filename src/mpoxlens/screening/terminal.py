@@ -12,17 +12,19 @@ from mpoxlens.schema import INTENDED_USE, Decision, Interval, Screening
 
 CELLS = 50  # of the bar; one is 2 %
 COLOURS = {Decision.LIKELY: "red", Decision.UNLIKELY: "green", Decision.CANNOT_TELL: "yellow"}
+ASCII = str.maketrans("·━┃●×", ".=|ox")  # for a terminal that cannot show the others
 WIDTH = 88  # of the panel at most; longer lines are hard to read
 
 
 def show(found: Screening, console: Console) -> None:
     """Print one screening."""
     colour = COLOURS[found.decision]
-    reasons = [Text(f"• {reason.text}") for reason in found.reasons]
+    bullet = "•" if _speaks_unicode(console) else "*"
+    reasons = [Text(f"{bullet} {reason.text}") for reason in found.reasons]
     body = Group(
         Text(found.decision.value.upper(), style=f"bold {colour}"),
         Text(""),
-        _numbers(found),
+        _numbers(found, console),
         Text(""),
         *reasons,
         Text(""),
@@ -58,6 +60,10 @@ def percent(probability: float) -> str:
     return "< 1 %" if whole < 1 else "> 99 %" if whole > 99 else f"{whole} %"
 
 
+def _speaks_unicode(console: Console) -> bool:
+    return console.encoding.startswith("utf")
+
+
 def _cell(probability: float) -> int:
     return min(CELLS - 1, int(probability * CELLS))
 
@@ -66,16 +72,20 @@ def _chance(probability: float, interval: Interval) -> str:
     return f"{percent(probability)}  (95 % interval {percent(interval.low)} to {percent(interval.high)})"
 
 
-def _numbers(found: Screening) -> Table:
+def _numbers(found: Screening, console: Console) -> Table:
     """Return the chance, photo alone and with the answers, and what each answer does."""
     grid = Table.grid(padding=(0, 2))
     grid.add_row("chance of mpox", _chance(found.probability, found.interval))
-    grid.add_row("", bar(found.probability, found.interval, found.operating_point))
+    drawn = bar(found.probability, found.interval, found.operating_point)
+    line = f'┃ the line for "likely": {percent(found.operating_point)}'
+    table = {} if _speaks_unicode(console) else ASCII
+    grid.add_row("", f"{drawn}\n{line}".translate(table))
     if found.history.evidence:
         grid.add_row("photo alone", _chance(found.photo_probability, found.photo_interval))
+    times = "×".translate(table)
     for item in found.history.evidence:
         answer = "yes" if item.answer else "no"
-        grid.add_row("", Text(f"odds × {item.likelihood_ratio:.2f}  {item.finding}: {answer}", style="dim"))
+        grid.add_row("", Text(f"odds {times} {item.likelihood_ratio:.2f}  {item.finding}: {answer}", style="dim"))
     if found.history.answered:
         case = {True: "met", False: "not met", None: "unknown"}[found.history.suspected_case]
         grid.add_row("WHO suspected", case)

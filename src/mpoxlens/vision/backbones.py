@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pickle import UnpicklingError  # only to name the error; loading is weights_only
 from typing import Any
 
 import timm
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from mpoxlens.errors import WeightsError
 from mpoxlens.vision.recipe import ModelRecipe
 from mpoxlens.weights import resolve
+
+PARTS = ("conv_stem", "bn1", "blocks", "conv_head", "bn2")  # what `stages` takes a network apart by
 
 
 class Classifier(nn.Module):
@@ -43,6 +46,9 @@ def create(recipe: ModelRecipe, classes: int) -> Classifier:
         backbone = timm.create_model(recipe.backbone, pretrained=False)
     except RuntimeError:
         raise WeightsError(f"network {recipe.backbone!r}", "timm does not know it", "see timm.list_models()") from None
+    if not all(hasattr(backbone, part) for part in PARTS) or recipe.frozen_blocks > len(backbone.blocks):
+        why = f"it does not have the parts {', '.join(PARTS)}, or fewer than {recipe.frozen_blocks} blocks"
+        raise WeightsError(f"network {recipe.backbone!r}", why, "use an EfficientNet of timm")
     if recipe.weights != "none":
         load_base(backbone, recipe.weights)
     width = backbone.num_features
@@ -56,7 +62,11 @@ def load_base(backbone: nn.Module, name: str) -> None:
     Raises:
         WeightsError: a tensor is missing, left over, or of another shape.
     """
-    state = torch.load(resolve(name), map_location="cpu", weights_only=True)
+    path = resolve(name)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, OSError):
+        raise WeightsError(str(path), "damaged, so that it cannot be read", "remove it to download it again") from None
     wanted = backbone.state_dict()
     if len(state) != len(wanted) or any(_differs(a, b) for a, b in zip(state.items(), wanted.items(), strict=True)):
         raise WeightsError(f"base weights {name!r}", "they belong to another network", "correct model.weights")

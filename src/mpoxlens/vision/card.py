@@ -17,6 +17,8 @@ TITLES = {
     "ece": "Expected calibration error",
     "decided": "Share that gets a decision",
     "right_when_decided": "Right, of those decided",
+    "mpox_told_unlikely": "Of mpox, told unlikely",
+    "others_told_likely": "Of the others, told likely",
 }
 LIMITS = """\
 - **Too few people.** The mpox photographs show only a few dozen people, nearly all with the widespread rash of classic
@@ -65,6 +67,8 @@ def _what(spec: Spec) -> str:
     return (
         f"{t['backbone']} with base weights {t['base_weights']}, fine-tuned by `{t['recipe']}` (seed {t['seed']}) on"
         f" {photos}; sources {', '.join(t['sources'])}. A cluster is one person or one photograph with its copies."
+        f" Probabilities are calibrated where {t['calibrated_at']:.0%} have mpox, the share among the photographs of a"
+        f" rash; where mpox is rarer, fewer of those called likely have it."
         f" Operating point {spec.operating_point}; prediction sets at alpha {spec.conformal.alpha}: mpox from"
         f" {spec.conformal.mpox_from:.3f}, other up to {spec.conformal.other_to:.3f}."
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
 
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.split import folds
@@ -59,15 +59,32 @@ def _outputs(
     name: str,
     tell: Tell,
 ) -> dict[str, Floats]:
-    """Return logits and embedding of every photograph by the network of one fold, from the disk if it is done."""
-    stored = folder / "outputs.safetensors"
-    if not stored.exists():
-        model = fit_part(recipe, manifest, pixels, seen, folder, name, tell)
-        logits, embedding = predict(model, inputs(pixels, preprocess_of(model, recipe.model.size)))
-        part = stored.with_suffix(".part")
-        save_file({"logits": logits, "embedding": embedding}, part)
-        part.replace(stored)
-    return dict(load_file(stored))
+    """Return logits and embedding of every photograph by the network of one fold, from the disk if it is done.
+
+    The network is asked for first: its checkpoint refuses other photographs, labels or clusters than it learned from.
+    """
+    stored = folder / "outputs.npz"
+    known = identity(recipe, [*manifest.records, *(manifest.records[i] for i in seen)])
+    model = fit_part(recipe, manifest, pixels, seen, folder, name, tell)
+    found = _stored(stored, known)
+    if found:
+        return found
+    logits, embedding = predict(model, inputs(pixels, preprocess_of(model, recipe.model.size)))
+    part = stored.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(file, identity=known, logits=logits, embedding=embedding)
+    part.replace(stored)
+    return {"logits": logits, "embedding": embedding}
+
+
+def _stored(path: Path, known: str) -> dict[str, Floats] | None:
+    """Return the outputs in a file, unless it is missing, damaged or of other photographs."""
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            same = str(found["identity"]) == known
+            return {key: found[key] for key in ("logits", "embedding")} if same else None
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None
 
 
 def fit_part(
@@ -88,7 +105,7 @@ def fit_part(
         [pixels[i] for i in sure],
         [int(target[i]) for i in sure],
         [r.group for r in records],
-        identity([r.sha256 for r in records], recipe),
+        identity(recipe, records),
     )
     return fit(recipe, training, folder, lambda done, of, loss: tell(f"{name}, loss {loss:.2f}", done, of))
 

@@ -56,7 +56,7 @@ class Augmented(Dataset[tuple[Tensor, int]]):
 
 
 class Balanced(Sampler[tuple[int, int]]):
-    """One epoch's keys, each class as often as any other, each cluster of a class as often as any other."""
+    """One epoch's keys, each class as often as any other; large clusters count by their square root."""
 
     def __init__(self, targets: Sequence[int], clusters: Sequence[str], seed: int) -> None:
         self.seed, self.epoch = seed, 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError  # only to name the error; loading is weights_only
@@ -21,7 +22,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mpoxlens.errors import CheckpointError, TrainingError
 from mpoxlens.preprocess import Preprocess
-from mpoxlens.schema import Floats, Pixels
+from mpoxlens.schema import Floats, ImageRecord, Pixels
 from mpoxlens.vision.backbones import Classifier, create, freeze, parameter_groups
 from mpoxlens.vision.data import Augmented, Balanced
 from mpoxlens.vision.recipe import Recipe
@@ -39,9 +40,10 @@ class TrainingSet:
     identity: str  # hash of the photographs' hashes, so that a checkpoint of others is noticed
 
 
-def identity(hashes: list[str], recipe: Recipe) -> str:
-    """Return the name of a fit: the same recipe on the same photographs."""
-    return hashlib.sha256("\n".join([recipe.sha256, *hashes]).encode()).hexdigest()
+def identity(recipe: Recipe, records: Sequence[ImageRecord]) -> str:
+    """Return the name of a fit: the same recipe on the same photographs, labels and clusters."""
+    rows = [[r.sha256, r.label, r.group] for r in records]
+    return hashlib.sha256(json.dumps([recipe.sha256, rows]).encode()).hexdigest()
 
 
 def preprocess_of(model: Classifier, size: int) -> Preprocess:
@@ -69,7 +71,7 @@ def fit(recipe: Recipe, data: TrainingSet, folder: Path, tell: Tell | None = Non
         run.one_epoch(epoch, tell or (lambda _done, _of, _loss: None))
         run.save(epoch + 1)
     run.log.close()
-    return run.average.eval()
+    return run.average.cpu().eval()
 
 
 class _Run:
@@ -94,13 +96,15 @@ class _Run:
         loader = DataLoader(Augmented(data.pixels, data.targets, spec, t.seed), t.batch, sampler=self.sampler)
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
         self.net, self.optimiser, self.loader = self.accelerator.prepare(self.model, optimiser, loader)
+        self.average.to(self.accelerator.device)
+        if self.accelerator.num_processes > 1:
+            raise TrainingError("several processes", "this version trains in one", "start it without a launcher")
         self.log = SummaryWriter(str(folder))
 
     def one_epoch(self, epoch: int, tell: Tell) -> None:
         """Go once through the training side."""
         self.sampler.epoch = epoch
         self.net.train()
-        freeze(self.model, self.recipe.model.frozen_blocks)
         self.model.backbone.requires_grad_(epoch >= self.recipe.train.head_epochs)
         freeze(self.model, self.recipe.model.frozen_blocks)
         total = self.steps * self.recipe.train.epochs
@@ -160,7 +164,7 @@ class _Run:
             self.schedule.load_state_dict(state["schedule"])
             torch.set_rng_state(state["torch_rng"])
             self.epoch = int(state["epoch"])
-        except (RuntimeError, KeyError, EOFError, OSError, ValueError, UnpicklingError):
+        except (RuntimeError, KeyError, EOFError, OSError, ValueError, UnpicklingError, TypeError, AttributeError):
             why = "damaged, so that it cannot be read"
             raise CheckpointError(str(self.checkpoint), why, "remove it to fit this part anew") from None
 

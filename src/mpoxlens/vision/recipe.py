@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -37,7 +38,7 @@ class ModelRecipe:
     """[model]"""
 
     backbone: str = "tf_efficientnet_lite0"
-    """Name of a timm network."""
+    """Name of a timm network of the EfficientNet family."""
     weights: str = "efficientnet-lite0"
     """Base weights, a name in `mpoxlens.weights`, or "none" to train from scratch."""
     frozen_blocks: int = 2
@@ -55,7 +56,7 @@ class TrainRecipe:
     folds: int = 5
     """Of the cross-validation that calibration and figures rest on."""
     head_epochs: int = 1
-    """Epochs in which only the new head learns."""
+    """Epochs in which only the new head learns; batch statistics adapt from the start."""
     epochs: int = 10
     """Epochs in all."""
     batch: int = 32
@@ -134,12 +135,15 @@ def load(path: Path) -> Recipe:
 
 
 def _section(path: Path, name: str, kind: type[T], values: Mapping[str, Any]) -> T:
+    if not isinstance(values, Mapping):
+        raise RecipeError(f"{path}: {name}", "a section is needed", f"write [{name}] above its settings")
     defaults = {f.name: getattr(kind(), f.name) for f in fields(kind)}  # type: ignore[arg-type]
     _check_names(path, f"setting of [{name}]", set(values), set(defaults))
     given = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     for key, value in given.items():
         wanted = type(defaults[key])
-        if type(value) is not wanted and not (wanted is float and type(value) is int):
+        words = wanted is not tuple or all(isinstance(v, str) for v in value)
+        if not words or (type(value) is not wanted and not (wanted is float and type(value) is int)):
             raise RecipeError(f"{path}: {name}.{key} = {value!r}", f"a {wanted.__name__} is needed", "correct it")
     return kind(**given)
 
@@ -163,11 +167,12 @@ def _check(recipe: Recipe) -> None:
         "train.folds": t.folds >= 2,
         "train.epochs": t.epochs > t.head_epochs >= 0,
         "train.batch": t.batch >= 2,
-        "train.lr": t.lr > 0,
+        "train.seed": t.seed >= 0,
+        "train.lr": 0 < t.lr < math.inf,
         "train.layer_decay": 0 < t.layer_decay <= 1,
         "train.ema": 0 <= t.ema < 1,
         "train.smoothing": 0 <= t.smoothing < 1,
-        "train.weight_decay": t.weight_decay >= 0,
+        "train.weight_decay": 0 <= t.weight_decay < math.inf,
         "bundle.sensitivity": 0 < b.sensitivity <= 1,
         "bundle.alpha": 0 < b.alpha < 0.5,
         "bundle.strange": 0.5 < b.strange < 1,

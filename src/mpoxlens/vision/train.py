@@ -77,10 +77,11 @@ def _stages(recipe: Recipe, data: Path, out: Path, tell: Tell) -> Path:
     write_predictions(predictions, recipe, out / "predictions.parquet")
     model = fit_part(recipe, manifest, pixels, np.arange(len(pixels)), out / "final", "all folds", tell)
     judged = _judged(recipe, predictions)
-    measured = _figures(recipe, judged, pixels)
+    fitted = cross_fit(judged, _goals(recipe), recipe.train.seed)
+    measured = figures(judged, fitted, np.array([typology_angle(p) for p in pixels]))
     rules = fit_rules(judged, np.ones(len(pixels), dtype=np.bool_), _goals(recipe), recipe.train.seed)
     folder = _bundle(recipe, manifest, pixels, model, predictions, rules, measured, out)
-    write_training_report(folder, judged, cross_fit(judged, _goals(recipe), recipe.train.seed), out / "report.html")
+    write_training_report(folder, judged, fitted, out / "report.html")
     return folder
 
 
@@ -105,11 +106,6 @@ def _judged(recipe: Recipe, p: Predictions) -> Judged:
 
 def _goals(recipe: Recipe) -> Goals:
     return Goals(recipe.bundle.sensitivity, recipe.bundle.alpha)
-
-
-def _figures(recipe: Recipe, judged: Judged, pixels: list[Pixels]) -> dict[str, Any]:
-    tone = np.array([typology_angle(p) for p in pixels])
-    return figures(judged, cross_fit(judged, _goals(recipe), recipe.train.seed), tone)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +184,7 @@ def _provenance(recipe: Recipe, manifest: Manifest) -> dict[str, Any]:
         "manifest_sha256": manifest.sha256,
         "photos": {label: labels.count(label) for label in recipe.data.labels},
         "clusters": {x: len({r.group for r in manifest.records if r.label == x}) for x in recipe.data.labels},
+        "calibrated_at": round(_share(labels, recipe), 4),
         "sources": sorted({r.source for r in manifest.records}),
         "recipe": recipe.path.name,
         "recipe_sha256": recipe.sha256,
@@ -199,12 +196,21 @@ def _provenance(recipe: Recipe, manifest: Manifest) -> dict[str, Any]:
     }
 
 
+def _share(labels: list[str], recipe: Recipe) -> float:
+    """Return the share of the positive label among the labels that calibration is fitted on."""
+    asked = [label for label in labels if label not in recipe.data.without]
+    return asked.count(recipe.data.positive) / len(asked)
+
+
 def _claim(path: Path, recipe: Recipe) -> None:
     """Refuse a folder that holds a run of another recipe, before hours of work go into it."""
-    if path.exists() and path.read_text().strip() != recipe.sha256:
+    if not path.exists():
+        part = path.with_suffix(".part")
+        part.write_text(recipe.sha256 + "\n")
+        part.replace(path)
+    elif path.read_text().strip() != recipe.sha256:
         why = f"it holds a run of another recipe than {recipe.path.name} as it is now"
         raise CheckpointError(str(path.parent), why, "name a new folder with --out")
-    path.write_text(recipe.sha256 + "\n")
 
 
 def _bars() -> Progress:
