@@ -36,8 +36,7 @@ def difference(bundle: Bundle, golden: Mapping[str, Any]) -> dict[str, float]:
             expected, now = np.asarray(vector[name], np.float32), np.asarray(found[name], np.float32)
             if expected.shape != now.shape:
                 raise ValueError(f"{name}: {expected.size} values where this bundle gives {now.size}")
-            error = float(np.abs(expected - now).max())
-            worst[name] = max(worst[name], error)  # in this order, so that NaN is the worst
+            worst[name] = float(np.maximum(worst[name], np.abs(expected - now).max()))  # keeps NaN, which max() drops
     return worst
 
 
@@ -45,7 +44,8 @@ def _outputs(bundle: Bundle, pixels: Pixels) -> dict[str, list[float]]:
     tensor = bundle.spec.preprocess(pixels)
     out = bundle.run(tensor[None])
     column = bundle.spec.labels.index(bundle.spec.positive)
-    probability = bundle.spec.calibration.probabilities(out.logits, column)[0, column]
+    with np.errstate(invalid="ignore"):  # a network may give no number at all; then neither does what follows
+        probability = bundle.spec.calibration.probabilities(out.logits, column)[0, column]
     sampled = {"input": tensor.ravel()[::STRIDE], "logits": out.logits[0], "probability": np.array([probability])}
     sampled |= {"strangeness": bundle.spec.ood.score(out.embedding)}
     sampled |= {"cam": out.cam.ravel()[::7], "embedding": out.embedding.ravel()[::41]}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mpoxlens.rules import Conformal
+from mpoxlens.rules import Conformal, side
 from mpoxlens.schema import Decision, Gate, Interval, Reason
 
 STRONGLY_AGAINST = 0.55  # a total likelihood ratio at or below; the shipped table cannot go under 0.5
@@ -71,12 +71,8 @@ def decide(numbers: Numbers, conformal: Conformal, operating_point: float) -> Ve
 
 
 def _side(probability: float, conformal: Conformal, operating_point: float) -> Decision:
-    members = conformal.prediction_set(probability)
-    if members == ("mpox",) and probability >= operating_point:
-        return Decision.LIKELY
-    if members == ("other",) and probability < operating_point:
-        return Decision.UNLIKELY
-    return Decision.CANNOT_TELL
+    outcomes = {"mpox": Decision.LIKELY, "other": Decision.UNLIKELY, None: Decision.CANNOT_TELL}
+    return outcomes[side(probability, conformal, operating_point)]
 
 
 def _withheld(numbers: Numbers, conformal: Conformal, operating_point: float) -> Iterator[Reason]:
