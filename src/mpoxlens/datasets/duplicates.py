@@ -112,7 +112,8 @@ def find_links(paths: Mapping[str, Path], *, progress: Progress | None = None) -
         for done, (((i, _), (j, _), _), found) in enumerate(zip(candidates, checked, strict=True)):
             if found and ((i, j) not in links or found[0] > links[i, j].inliers):
                 links[i, j] = Link(names[i], names[j], "local-features", *found)
-            tell(len(names) + (done + 1) * len(names) // len(candidates), 2 * len(names))
+            tell(len(names) + done * len(names) // len(candidates), 2 * len(names))
+    tell(2 * len(names), 2 * len(names))
     return [links[pair] for pair in sorted(links)]
 
 
