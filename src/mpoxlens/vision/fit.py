@@ -67,6 +67,7 @@ def fit(recipe: Recipe, data: TrainingSet, folder: Path, tell: Tell | None = Non
     """
     run = _Run(recipe, data, folder)
     run.resume()
+    run.log = SummaryWriter(str(folder), purge_step=run.epoch * run.steps)  # what a killed epoch logged is dropped
     for epoch in range(run.epoch, recipe.train.epochs):
         run.one_epoch(epoch, tell or (lambda _done, _of, _loss: None))
         run.save(epoch + 1)
@@ -81,6 +82,7 @@ class _Run:
         t = recipe.train
         torch.manual_seed(t.seed)
         self.recipe, self.identity, self.epoch = recipe, data.identity, 0
+        self.log: SummaryWriter
         self.checkpoint = folder / "checkpoint.pt"
         folder.mkdir(parents=True, exist_ok=True)
         self.model = create(recipe.model, len(recipe.data.labels)).to(memory_format=torch.channels_last)
@@ -99,7 +101,6 @@ class _Run:
         self.average.to(self.accelerator.device)
         if self.accelerator.num_processes > 1:
             raise TrainingError("several processes", "this version trains in one", "start it without a launcher")
-        self.log = SummaryWriter(str(folder))
 
     def one_epoch(self, epoch: int, tell: Tell) -> None:
         """Go once through the training side."""
