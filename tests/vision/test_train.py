@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from mpoxlens.bundle import Bundle
 from mpoxlens.errors import CheckpointError, DataError, TrainingError
-from mpoxlens.vision import crossval, fit
+from mpoxlens.vision import crossval
 from mpoxlens.vision.backbones import Classifier
 from mpoxlens.vision.fit import Tell, TrainingSet
 from mpoxlens.vision.recipe import Recipe
@@ -122,16 +122,22 @@ def test_a_damaged_checkpoint_is_refused(finished: Path, drawn_data: Path, drawn
 
 
 def test_a_full_disk_is_one_line_and_nothing_is_half_written(
-    drawn_data: Path, drawn_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawn_data: Path, drawn_recipe: Path, tmp_path: Path
 ) -> None:
-    def full(_state: object, path: Path) -> None:
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device", str(path))
-
-    monkeypatch.setattr(fit.torch, "save", full)
-    with pytest.raises(TrainingError, match="No space left on device"):
-        run(drawn_recipe, drawn_data, tmp_path / "full")
-    assert not list((tmp_path / "full").rglob("checkpoint*"))
+    """The operating system refuses the writing: no file of this process may grow beyond 1 MB, a checkpoint has 40."""
+    out = tmp_path / "full"
+    code = (
+        "import resource, signal, sys; from mpoxlens.cli import main;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6)); main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", code, "train", drawn_recipe, "--data", drawn_data, "--out", out]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "checkpoint.part: cannot be written" in done.stderr.splitlines()[-1]
+    assert "free some space and start the same command again" in done.stderr.splitlines()[-1]
+    assert not list(out.rglob("checkpoint*"))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(drawn_data: Path, drawn_recipe: Path, tmp_path: Path) -> None:
