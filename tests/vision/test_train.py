@@ -134,6 +134,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
     command = [sys.executable, "-c", code, "train", drawn_recipe, "--data", drawn_data, "--out", out]
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     assert done.returncode == 2
+    assert "reading: 24 of 24" in done.stderr.splitlines()  # a log shows how far it is
     assert "Traceback" not in done.stderr
     assert "checkpoint.part: cannot be written" in done.stderr.splitlines()[-1]
     assert "free some space and start the same command again" in done.stderr.splitlines()[-1]

@@ -219,11 +219,15 @@ def _bars() -> Progress:
 
 
 def _teller(bars: Progress) -> Tell:
-    """Return a function that keeps one bar a stage."""
+    """Return a function that keeps one bar a stage; in a log, where no bar can move, a line every tenth."""
     tasks: dict[str, Any] = {}
 
     def tell(stage: str, done: int, of: int) -> None:
         name = stage.split(",")[0]
+        if not bars.console.is_terminal:
+            if done * 10 // of > (done - 1) * 10 // of:
+                bars.console.print(f"{stage}: {done} of {of}", highlight=False)
+            return
         if name not in tasks:
             tasks[name] = bars.add_task(stage, total=of)
         bars.update(tasks[name], completed=done, total=of, description=stage)
