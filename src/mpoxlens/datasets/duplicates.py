@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 
 import cv2
 import numpy as np
@@ -50,8 +49,6 @@ Progress = Callable[[int, int], None]
 Votes = tuple[Indices, NDArray[np.float64]]  # asker * views + owner, and the weight
 Place = tuple[int, int]  # an image, and which view of it
 Candidate = tuple[Place, Place, bool]  # of two images, the smaller number first, and whether that is to be mirrored
-
-_reading = Lock()  # reading sets Python's warning filters, which all threads share
 
 
 @dataclass(frozen=True)
@@ -118,8 +115,7 @@ def find_links(paths: Mapping[str, Path], *, progress: Progress | None = None) -
 
 
 def _print(path: Path) -> _Print:
-    with _reading:
-        pixels = read_photo(path).pixels
+    pixels = read_photo(path).pixels
     digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
