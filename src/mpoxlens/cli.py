@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mpoxlens import __version__
-from mpoxlens.errors import MissingExtraError, MpoxlensError
+from mpoxlens.cli_data import data as data_verbs
+from mpoxlens.cli_data import workshop
+from mpoxlens.errors import MpoxlensError
 
 if TYPE_CHECKING:
     from mpoxlens.schema import ClinicalInfo
@@ -176,18 +177,16 @@ def phantom(out: Path, seed: int, count: int, stage: Any, tone: float, size: int
     click.echo(f"drawn: {out}")
 
 
+main.add_command(data_verbs)
+
+
 @main.command()
 @click.argument("recipe", type=FOLDER)
 @click.option("--data", type=FOLDER, required=True, help="A folder of labelled folders, or one with a labels.csv.")
 @click.option("--out", type=FOLDER, required=True, help="The run's folder; a run that stopped goes on from there.")
 def train(recipe: Path, data: Path, out: Path) -> None:
     """Train a model by a recipe and write its bundle."""
-    try:
-        training = import_module("mpoxlens.vision.train")
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("mpoxlens"):
-            raise
-        raise MissingExtraError("mpoxlens train", "train", error.name) from None
+    training = workshop("mpoxlens.vision.train", "mpoxlens train", "train")
     training.run(recipe, data, out)
 
 

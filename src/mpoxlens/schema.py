@@ -182,3 +182,7 @@ class ImageRecord:
     width: int
     height: int
     group: str  # the cluster (patient or near-duplicate group) that no split may cut
+    tone: str | None = None  # Fitzpatrick type as published, "1" to "6" or a range such as "1-2"
+    licence: str = ""  # as published
+    bytes: int = 0
+    fold: str | None = None  # the publisher's own fold in which it is tested

@@ -1,22 +1,21 @@
-"""From files to a grouped manifest, with the reviewers' decisions applied."""
+"""From files to a manifest, with the reviewers' decisions applied and every photograph in its cluster."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from mpoxlens.datasets.manifest import Review, cluster, collect, read_manifest, read_reviews, write_manifest
+from mpoxlens.datasets.ingest import collect
+from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.manifest import CONFLICT, Manifest, apply, read_manifest, write_manifest
 from mpoxlens.datasets.phantom import draw
-from mpoxlens.datasets.sources import read_source
-from mpoxlens.datasets.split import check_no_leak, folds
+from mpoxlens.datasets.reviews import Review
 from mpoxlens.errors import DataError
-from mpoxlens.schema import ImageRecord
 
 
 def _save(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(draw(seed, size=160).pixels).save(path)
+    Image.fromarray(draw(seed, size=96).pixels).save(path)
 
 
 @pytest.fixture
@@ -28,109 +27,147 @@ def root(tmp_path: Path) -> Path:
 
 
 def _review(sha256: str, action: str, value: str = "", reason: str = "") -> Review:
-    return Review(sha256, action, value, reason, "reviewer-1", "2026-01-01")
+    return Review(sha256, action, value, reason, "reviewer-1", "2026-01-01", "d.csv:2")
 
 
-def _by_name(root: Path) -> dict[str, str]:
-    return {Path(r.path).stem: r.sha256 for r in collect(root).records}
+def _by_name(found: Manifest) -> dict[str, str]:
+    return {Path(r.path).stem: r.sha256 for r in found.records}
 
 
-def test_class_folders_give_labels(root: Path) -> None:
-    assert [(x.path, x.label) for x in read_source(root)] == [
-        ("mpox/1.png", "mpox"),
-        ("mpox/2.png", "mpox"),
-        ("other/3.png", "other"),
-        ("other/4.png", "other"),
+def _lines(found: Manifest) -> list[str]:
+    return [str(problem) for problem in found.problems]
+
+
+def test_every_photograph_is_there_once_with_what_is_known_of_it(root: Path) -> None:
+    (root / "labels.csv").write_text(
+        "file,label,source,patient,tone\nmpox/1.png,mpox,clinic,p7,III\nother/3.png,acne,,,\n"
+    )
+    first, second = sorted(collect([root]).records, key=lambda r: r.path)
+    assert (first.path, first.label, first.source, first.patient, first.tone) == (
+        "mpox/1.png",
+        "mpox",
+        "clinic",
+        "p7",
+        "3",
+    )
+    assert (first.width, first.height, first.bytes) == (96, 96, (root / "mpox" / "1.png").stat().st_size)
+    assert (second.label, second.source, second.patient, second.group) == ("acne", "data", None, "")
+
+
+def test_two_data_sets_make_one_manifest(root: Path, tmp_path: Path) -> None:
+    _save(tmp_path / "more" / "mpox" / "5.png", 5)
+    found = collect([root, tmp_path / "more"])
+    assert found.root == tmp_path
+    assert sorted(r.path for r in found.records) == [
+        "data/mpox/1.png", "data/mpox/2.png", "data/other/3.png", "data/other/4.png", "more/mpox/5.png",
+    ]  # fmt: skip
+    assert all(path.is_file() for path in found.paths.values())
+
+
+def test_a_broken_file_is_told_and_the_rest_goes_on(root: Path) -> None:
+    (root / "mpox" / "broken.png").write_bytes(b"no picture")
+    found = collect([root])
+    assert len(found.records) == 4
+    assert _lines(found) == [
+        "mpox/broken.png: not a photo in a format that we read; send a JPEG, PNG, WebP or HEIC file"
     ]
 
 
-def test_a_table_gives_labels_sources_and_patients(root: Path) -> None:
-    (root / "labels.csv").write_text("file,label,source,patient\nmpox/1.png,mpox,clinic,p7\n")
-    (item,) = read_source(root)
-    assert (item.label, item.source, item.patient) == ("mpox", "clinic", "p7")
+def test_what_was_read_is_not_read_again_unless_the_file_changed(root: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "files.parquet"
+    before = collect([root], cache=cache)
+    _save(root / "mpox" / "2.png", 7)
+    (root / "other" / "3.png").chmod(0)
+    after = collect([root], cache=cache)
+    (root / "other" / "3.png").chmod(0o644)
+    old, new = _by_name(before), _by_name(after)
+    assert {name: sha for name, sha in new.items() if name != "2"} == {n: s for n, s in old.items() if n != "2"}
+    assert new["2"] != old["2"]
 
 
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ("file\nmpox/1.png\n", "labels.csv: column label is missing; add it to the first line"),
-        ("file,label\nmpox/9.png,mpox\n", "labels.csv:2: mpox/9.png is not in "),
-        ("file,label\nmpox/1.png,\n", "labels.csv:2: mpox/1.png has no label; fill the label or remove the line"),
-        ("file,label\n../secret.png,mpox\n", "labels.csv:2: ../secret.png is not in "),
-    ],
-)
-def test_a_table_that_cannot_be_used_is_told_by_line(root: Path, table: str, message: str) -> None:
-    (root / "labels.csv").write_text(table)
-    with pytest.raises(DataError) as refused:
-        read_source(root)
-    assert message in str(refused.value)
-
-
-def test_a_broken_file_is_listed_and_the_rest_goes_on(root: Path) -> None:
-    (root / "mpox" / "broken.png").write_bytes(b"no picture")
-    manifest = collect(root)
-    assert len(manifest.records) == 4
-    assert manifest.refused == (
-        "mpox/broken.png: not a photo in a format that we read; send a JPEG, PNG, WebP or HEIC file",
-    )
-
-
-def test_the_same_file_under_two_labels_is_refused(root: Path) -> None:
+def test_a_file_under_two_labels_is_left_out_until_somebody_decides(root: Path) -> None:
     (root / "other" / "copy.png").write_bytes((root / "mpox" / "1.png").read_bytes())
-    with pytest.raises(
-        DataError, match=r"other/copy\.png: labelled other, and mpox as mpox/1\.png, with the same content"
-    ):
-        collect(root)
+    found = collect([root])
+    sha = _by_name(found)["1"]
+    assert _lines(found) == [
+        (
+            "other/copy.png: labelled other, and mpox as mpox/1.png, with the same content; "
+            "say which one holds in the decisions file"
+        )
+    ]
+    assert found.flags == {sha: frozenset({CONFLICT})}
+    assert sha not in {r.sha256 for r in apply(found, []).records}
+    decided = apply(found, [], [_review(sha, "relabel", "other")])
+    assert {r.sha256: r.label for r in decided.records}[sha] == "other"
 
 
-def test_reviews_drop_relabel_flag_and_group(root: Path) -> None:
-    sha = _by_name(root)
+def test_decisions_drop_relabel_flag_and_group(root: Path) -> None:
+    found = collect([root])
+    sha = _by_name(found)
     reviews = [
         _review(sha["1"], "drop", reason="drawing"),
         _review(sha["2"], "relabel", "other"),
         _review(sha["3"], "flag", reason="doubtful_label"),
         _review(sha["3"], "group", "scene"),
         _review(sha["4"], "group", "scene"),
-        _review("0" * 64, "drop"),  # of another copy of the data set
+        _review("0" * 64, "drop"),
     ]
-    manifest = cluster(collect(root, reviews), reviews)
-    found = {r.sha256: r for r in manifest.records}
-    assert sha["1"] not in found
-    assert found[sha["2"]].label == "other"
-    assert manifest.flags == {sha["3"]: frozenset({"doubtful_label"})}
-    assert found[sha["3"]].group == found[sha["4"]].group != found[sha["2"]].group
+    clean = apply(found, [], reviews)
+    records = {r.sha256: r for r in clean.records}
+    assert sha["1"] not in records
+    assert records[sha["2"]].label == "other"
+    assert clean.flags == {sha["3"]: frozenset({"doubtful_label"})}
+    assert records[sha["3"]].group == records[sha["4"]].group != records[sha["2"]].group
+    assert _lines(clean) == [
+        (
+            "d.csv:2: 1 decisions name photographs that are not in this data set; "
+            "they are passed over; check that this is the file that you meant"
+        )
+    ]
 
 
-def test_a_decisions_file_with_an_unknown_action_is_told_by_line(tmp_path: Path) -> None:
-    path = tmp_path / "reviews.csv"
-    path.write_text("sha256,action,value,reason,reviewer,date\nab,burn,,,r,2026-01-01\n")
-    with pytest.raises(
-        DataError, match=r"reviews\.csv:2: action 'burn' with value '' is unknown; use drop, flag, group, rel"
-    ):
-        read_reviews(path)
+def test_a_photograph_that_is_left_out_joins_nobody(root: Path) -> None:
+    found = collect([root])
+    sha = _by_name(found)
+    links = [Link(*sorted((sha["1"], sha[other])), "local-features", 30, 1.0) for other in "23"]  # type: ignore[arg-type]
+    assert len({r.group for r in apply(found, links).records}) == 2
+    assert len({r.group for r in apply(found, links, [_review(sha["1"], "drop", reason="collage")]).records}) == 3
+
+
+def test_patients_whom_two_publishers_name_differently_are_one_group(root: Path) -> None:
+    (root / "again").mkdir()
+    (root / "again" / "1.png").write_bytes((root / "mpox" / "1.png").read_bytes())
+    (root / "labels.csv").write_text(
+        "file,label,source,patient\nmpox/1.png,mpox,a,p1\nmpox/2.png,mpox,a,p1\n"
+        "again/1.png,mpox,b,x9\nother/3.png,mpox,b,x9\nother/4.png,mpox,b,x8\n"
+    )
+    clean = apply(collect([root]), [])
+    group = {Path(r.path).stem: r.group for r in clean.records}
+    assert group["1"] == group["2"] == group["3"] != group["4"]
+    assert [r.path for r in clean.copies] == ["mpox/1.png"]
+
+
+def test_nothing_left_is_refused(root: Path) -> None:
+    found = collect([root])
+    with pytest.raises(DataError, match="no photo is left after the reviewers' decisions"):
+        apply(found, [], [_review(r.sha256, "drop", reason="text") for r in found.records])
 
 
 def test_a_manifest_goes_there_and_back(root: Path, tmp_path: Path) -> None:
-    manifest = cluster(collect(root))
-    write_manifest(manifest, tmp_path / "manifest.parquet")
-    back = read_manifest(tmp_path / "manifest.parquet", root)
-    assert back.records == manifest.records
-    assert back.sha256 == manifest.sha256
+    (root / "other" / "copy.png").write_bytes((root / "mpox" / "1.png").read_bytes())
+    found = collect([root])
+    write_manifest(found, tmp_path / "manifest.parquet")
+    back = read_manifest(tmp_path / "manifest.parquet")
+    assert (back.root, back.records, back.copies, back.flags) == (found.root, found.records, found.copies, found.flags)
+    assert back.sha256 == found.sha256
 
 
-def _records(groups: list[str]) -> list[ImageRecord]:
-    return [ImageRecord(str(i), f"{i}.png", "ab"[i % 2], "s", None, 9, 9, g) for i, g in enumerate(groups)]
+def test_a_table_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
 
-
-def test_no_cluster_is_on_two_sides() -> None:
-    groups = [str(i // 3) for i in range(60)]
-    fold = folds(_records(groups), 5, seed=1)
-    assert all(len(set(fold[np.array(groups) == g].tolist())) == 1 for g in set(groups))
-    assert np.array_equal(fold, folds(_records(groups), 5, seed=1))
-
-
-def test_a_leak_is_refused_by_the_names_of_both_files() -> None:
+    parquet.write_table(pa.table({"sha256": ["x"]}), tmp_path / "t.parquet")
     with pytest.raises(
-        DataError, match=r"1\.png: shows the same person or photograph as 0\.png, yet they are in folds 1"
+        DataError, match=r"t\.parquet: no manifest of this version of mpoxlens; remove it, then: mpoxlens"
     ):
-        check_no_leak(_records(["g", "g"]), np.array([0, 1]))
+        read_manifest(tmp_path / "t.parquet")

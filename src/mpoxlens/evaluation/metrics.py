@@ -31,11 +31,15 @@ class Figure:
 
 def resample(clusters: Sequence[str], count: int, seed: int) -> Iterator[Rows]:
     """Yield the rows of `count` bootstrap samples in which whole clusters are drawn with replacement."""
-    names, inverse = np.unique(np.asarray(clusters), return_inverse=True)
-    members = [np.flatnonzero(inverse == i) for i in range(len(names))]
+    _, inverse, sizes = np.unique(np.asarray(clusters), return_inverse=True, return_counts=True)
+    order = np.argsort(inverse, kind="stable")
+    starts = np.cumsum(sizes) - sizes
     rng = np.random.default_rng(seed)
     for _ in range(count):
-        yield np.concatenate([members[i] for i in rng.integers(0, len(names), len(names))])
+        drawn = rng.integers(0, len(sizes), len(sizes))
+        length = sizes[drawn]
+        before = np.cumsum(length) - length
+        yield order[np.repeat(starts[drawn] - before, length) + np.arange(length.sum())]
 
 
 def with_interval(statistic: Callable[[Rows], float], clusters: Sequence[str], seed: int = 0) -> Figure:

@@ -36,7 +36,7 @@ class Predictions:
 
 def cross_validate(recipe: Recipe, manifest: Manifest, pixels: Sequence[Pixels], out: Path, tell: Tell) -> Predictions:
     """Fit one network a fold and predict what it did not see; folds that are done are not done again."""
-    fold = folds(manifest.records, recipe.train.folds, recipe.train.seed)
+    fold = folds(manifest.records, recipe.train.folds, recipe.train.seed).part
     target = targets(recipe, manifest)
     logits = np.zeros((len(target), len(recipe.data.labels)), dtype=np.float32)
     strange = np.zeros(len(target))

@@ -27,8 +27,8 @@ class DataRecipe:
     """The label that is asked for."""
     without: tuple[str, ...] = ("healthy",)
     """Labels that calibration leaves out: who asks has a rash, so bare skin must not flatter the figures."""
-    reviews: str = ""
-    """Decisions file of the data set's reviewers, relative to the recipe."""
+    reviews: tuple[str, ...] = ()
+    """Decisions files of the data set's reviewers, relative to the recipe; of two verdicts the later file's holds."""
     unsure: tuple[str, ...] = ("doubtful_label",)
     """Flags whose photographs are tested on and not learned from."""
 
@@ -106,13 +106,13 @@ class Recipe:
         [bundle] is left out: other thresholds may be chosen without training again.
         """
         settings = {name: asdict(getattr(self, name)) for name in ("data", "model", "train")}
-        reviews = self.reviews_path.read_bytes() if self.reviews_path else b""
+        reviews = b"".join(path.read_bytes() for path in self.reviews_paths)
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + reviews).hexdigest()
 
     @property
-    def reviews_path(self) -> Path | None:
-        """The decisions file, if there is one."""
-        return self.path.parent / self.data.reviews if self.data.reviews else None
+    def reviews_paths(self) -> tuple[Path, ...]:
+        """The decisions files."""
+        return tuple(self.path.parent / name for name in self.data.reviews)
 
 
 def load(path: Path) -> Recipe:
@@ -161,7 +161,7 @@ def _check(recipe: Recipe) -> None:
         "data.labels": len(set(d.labels)) == len(d.labels) >= 2,
         "data.positive": d.positive in d.labels,
         "data.without": set(d.without) < set(d.labels) - {d.positive},
-        "data.reviews": recipe.reviews_path is None or recipe.reviews_path.is_file(),
+        "data.reviews": all(path.is_file() for path in recipe.reviews_paths),
         "model.size": m.size % 32 == 0 and 32 <= m.size <= 512,
         "model.frozen_blocks": m.frozen_blocks >= 0,
         "train.folds": t.folds >= 2,

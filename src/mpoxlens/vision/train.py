@@ -7,20 +7,20 @@ stopped when the same command is given again.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mpoxlens.bundle import Bundle, Spec
 from mpoxlens.bundle import write as write_bundle
-from mpoxlens.datasets.manifest import Manifest, cluster, collect, read_manifest, read_reviews, write_manifest
+from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.phantom import draw
+from mpoxlens.datasets.progress import Tell, progress
+from mpoxlens.datasets.reviews import read_reviews
+from mpoxlens.datasets.workspace import Workspace, apply, duplicates, ingest
 from mpoxlens.errors import CheckpointError, TrainingError
 from mpoxlens.evaluation.battery import Goals, Judged, Rules, cross_fit, figures, fit_rules
 from mpoxlens.evaluation.ood import fit_ood
@@ -38,7 +38,6 @@ from mpoxlens.vision.fit import preprocess_of
 from mpoxlens.vision.recipe import Recipe, load
 from mpoxlens.vision.report import write_training_report
 
-Tell = Callable[[str, int, int], None]
 CALIBRATION_PHOTOS = 256  # for the ranges of int8 activations
 GOLDEN_SEEDS = (1, 2, 3)
 LICENCES = {
@@ -53,7 +52,7 @@ def run(recipe_path: Path, data: Path, out: Path) -> Path:
 
     Args:
         recipe_path: a TOML recipe.
-        data: the data set's folder, see `datasets.sources.read_source`.
+        data: a data set's folder as `datasets.sources` reads it, or a workspace of `mpoxlens data` after `apply`.
         out: the run's folder; a run that was stopped there goes on.
 
     Raises:
@@ -63,16 +62,16 @@ def run(recipe_path: Path, data: Path, out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
         _claim(out / "recipe.sha256", recipe)
-        with _bars() as bars:
-            return _stages(recipe, data, out, _teller(bars))
+        with progress() as tell:
+            return _stages(recipe, data, out, tell)
     except OSError as error:
         mend = "free some space or correct the path, then give the same command again: it goes on where it stopped"
         raise TrainingError(str(error.filename or out), f"cannot be written ({error.strerror})", mend) from None
 
 
 def _stages(recipe: Recipe, data: Path, out: Path, tell: Tell) -> Path:
-    manifest = _manifest(recipe, data, out / "manifest.parquet", tell)
-    pixels = load_pixels(data, manifest.records)
+    manifest = _manifest(recipe, data, Workspace(out / "data"), tell)
+    pixels = load_pixels(manifest.root, manifest.records)
     predictions = cross_validate(recipe, manifest, pixels, out, tell)
     write_predictions(predictions, recipe, out / "predictions.parquet")
     model = fit_part(recipe, manifest, pixels, np.arange(len(pixels)), out / "final", "all folds", tell)
@@ -85,17 +84,13 @@ def _stages(recipe: Recipe, data: Path, out: Path, tell: Tell) -> Path:
     return folder
 
 
-def _manifest(recipe: Recipe, data: Path, path: Path, tell: Tell) -> Manifest:
-    """Return the grouped manifest; clusters are looked for again only when the photographs are others."""
-    reviews = read_reviews(recipe.reviews_path) if recipe.reviews_path else []
-    found = collect(data, reviews, tell)
-    if path.exists():
-        stored = read_manifest(path, data)
-        if [replace(r, group="") for r in stored.records] == list(found.records):
-            return replace(found, records=stored.records)
-    grouped = cluster(found, reviews, tell)
-    write_manifest(grouped, path)
-    return grouped
+def _manifest(recipe: Recipe, data: Path, work: Workspace, tell: Tell) -> Manifest:
+    """Return the manifest with decisions applied and clusters found; `data` may be a workspace where that is done."""
+    if Workspace(data).table("clean").exists():
+        return Workspace(data).clean()
+    ingest(work, [data], tell=tell)
+    duplicates(work, tell=tell)
+    return apply(work, [review for path in recipe.reviews_paths for review in read_reviews(path)])
 
 
 def _judged(recipe: Recipe, p: Predictions) -> Judged:
@@ -211,25 +206,3 @@ def _claim(path: Path, recipe: Recipe) -> None:
     elif path.read_text().strip() != recipe.sha256:
         why = f"it holds a run of another recipe than {recipe.path.name} as it is now"
         raise CheckpointError(str(path.parent), why, "name a new folder with --out")
-
-
-def _bars() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))
-
-
-def _teller(bars: Progress) -> Tell:
-    """Return a function that keeps one bar a stage; in a log, where no bar can move, a line every tenth."""
-    tasks: dict[str, Any] = {}
-
-    def tell(stage: str, done: int, of: int) -> None:
-        name = stage.split(",")[0]
-        if not bars.console.is_terminal:
-            if done * 10 // of > (done - 1) * 10 // of:
-                bars.console.print(f"{stage}: {done} of {of}", highlight=False)
-            return
-        if name not in tasks:
-            tasks[name] = bars.add_task(stage, total=of)
-        bars.update(tasks[name], completed=done, total=of, description=stage)
-
-    return tell

@@ -1,0 +1,230 @@
+"""`mpoxlens data`: one verb a step of making a data set. Verbs and no logic, as in `cli`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mpoxlens.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from mpoxlens.datasets.manifest import Manifest
+    from mpoxlens.datasets.workspace import Workspace
+
+FOLDER = click.Path(path_type=Path)
+EPILOG = """\b
+Exit codes: 0 done; 1 done, but for some files, which are named; 2 nothing could be done; 130 stopped with Ctrl-C.
+Every verb can be stopped and given again: it goes on where it was. Photographs are never altered."""
+
+
+class _InOrder(click.Group):
+    """Lists the verbs in the order in which they are used."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, epilog=EPILOG)
+def data() -> None:
+    """Make a trustworthy data set: WORK is a folder of tables, one a step."""
+
+
+def workshop(module: str, feature: str, extra: str) -> Any:
+    """Import a module of the workshop.
+
+    Raises:
+        MissingExtraError: a package of its extra is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("mpoxlens"):
+            raise
+        raise MissingExtraError(feature, extra, error.name) from None
+
+
+def _step(name: str) -> Any:
+    return workshop(f"mpoxlens.datasets.{name}", "mpoxlens data", "data")
+
+
+def _work(folder: Path) -> Workspace:
+    found: Workspace = _step("workspace").Workspace(folder)
+    return found
+
+
+@data.command(epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+@click.argument("folders", metavar="DIR...", type=FOLDER, nargs=-1, required=True)
+@click.option("--layout", help="How the folders are laid out, instead of by what is in them.")
+@click.pass_context
+def ingest(ctx: click.Context, work: Path, folders: Sequence[Path], layout: str | None) -> None:
+    """Read labelled folders, tables and published data sets into WORK."""
+    with _step("progress").progress() as tell:
+        found = _step("workspace").ingest(_work(work), folders, layout, tell)
+    _step("summary").ingested(found)
+    ctx.exit(1 if found.problems else 0)
+
+
+@data.command(epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+def duplicates(work: Path) -> None:
+    """Find every pair that shows the same photograph: links.csv, groups.csv."""
+    with _step("progress").progress() as tell:
+        links = _step("workspace").duplicates(_work(work), tell)
+    _step("summary").linked(_work(work), links)
+
+
+@data.command(epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+@click.pass_context
+def quality(ctx: click.Context, work: Path) -> None:
+    """Measure quality, and flag what may be no plain photograph of skin."""
+    with _step("progress").progress() as tell:
+        table = _step("quality").quality(_work(work), tell)
+    ctx.exit(1 if _step("summary").flagged(table) else 0)
+
+
+@data.command(epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+@click.option("--predictions", type=FOLDER, help="predictions.parquet of a run; else a probe is fitted here (torch).")
+def labels(work: Path, predictions: Path | None) -> None:
+    """List labels to doubt: conflicts between copies, and probable mislabels."""
+    module = _step("labels")
+    with _step("progress").progress() as tell:
+
+        def predicted(manifest: Manifest) -> Any:
+            features = workshop("mpoxlens.vision.features", "mpoxlens data labels without --predictions", "train")
+            return module.probe(*features.frozen_features(manifest, _work(work).table("features"), tell=tell))
+
+        given = (lambda _: module.read_predicted(predictions)) if predictions else predicted
+        doubts = _step("workspace").labels(_work(work), given, tell)
+    _step("summary").doubted(_work(work), doubts)
+
+
+@data.command(epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+@click.option("--reviewer", required=True, help="Your name or initials, as the decisions shall carry it.")
+@click.option("--decisions", type=FOLDER, required=True, help="Your decisions file (CSV); made if it does not exist.")
+@click.option("--compared", type=FOLDER, nargs=2, help="Two reviewers' files: what they disagree on comes first.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the page; any free one by default.")
+@click.option("--browser/--no-browser", default=True, help="Open the page.")
+def review(
+    work: Path, reviewer: str, decisions: Path, compared: tuple[Path, Path] | None, port: int, browser: bool
+) -> None:
+    """Walk through conflicts, groups and flags on a local page."""
+    server = _step("review.server")
+    server.serve(_work(work), decisions, reviewer, port, browser, compared=compared or None)
+
+
+@data.command(epilog=EPILOG)
+@click.argument("files", metavar="FILE FILE", type=FOLDER, nargs=2)
+@click.option("--work", type=FOLDER, help="With a workspace the intervals are by cluster.")
+@click.option("--out", type=FOLDER, help="Write the disagreements as CSV.")
+@click.option("--common", type=FOLDER, help="Write a decisions file with what both agree on.")
+def agreement(files: tuple[Path, Path], work: Path | None, out: Path | None, common: Path | None) -> None:
+    """Tell how far two reviewers agree: Cohen's kappa, and where they do not."""
+    reviews, kappa = _step("reviews"), _step("review.kappa")
+    a, b = (reviews.read_reviews(file) for file in files)
+    found = kappa.agreement(a, b, _work(work).clustered() if work else None)
+    _step("summary").agreed(found)
+    if out:
+        kappa.write_disagreements(found.disagreements, out)
+    if common:
+        reviews.write_reviews(reviews.common(a, b), common)
+
+
+@data.command("apply", epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+@click.option(
+    "--decisions", type=FOLDER, multiple=True, help="A decisions file; of two verdicts the later file's holds."
+)
+@click.pass_context
+def apply_(ctx: click.Context, work: Path, decisions: Sequence[Path]) -> None:
+    """Apply reviewers' decisions and put every photograph into its cluster."""
+    read = _step("reviews").read_reviews
+    clean = _step("workspace").apply(_work(work), [one for path in decisions for one in read(path)])
+    _step("summary").applied(_work(work), clean)
+    ctx.exit(1 if clean.problems else 0)
+
+
+@data.command(epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+@click.option("--folds", type=click.IntRange(2, 1000), help="So many parts of equal size.")
+@click.option("--hold-out", type=float, help="Two parts, of which the test part has about this share.")
+@click.option("--by-source", is_flag=True, help="One part a source, for leaving one out.")
+@click.option("--published", is_flag=True, help="The publisher's own folds, refused if they cut a cluster.")
+@click.option("--check", type=FOLDER, help="Only check a split of your own: a CSV of file,part or sha256,part.")
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True)
+@click.option("--fresh", is_flag=True, help="Split anew, instead of keeping every photograph in its earlier part.")
+def split(
+    work: Path,
+    folds: int | None,
+    hold_out: float | None,
+    by_source: bool,
+    published: bool,
+    check: Path | None,
+    seed: int,
+    fresh: bool,
+) -> None:
+    """Split by label and cluster; refuse a leak by the names of its files."""
+    if (
+        sum(choice is not None and choice is not False for choice in (folds, hold_out, by_source, published, check))
+        != 1
+    ):
+        raise click.UsageError("give one of --folds, --hold-out, --by-source, --published and --check")
+    steps = _step("workspace")
+    if check:
+        click.echo(f"{check}: {steps.check_split(_work(work), check)} photographs, no cluster is in two parts")
+        return
+    found = steps.split(_work(work), folds=folds, share=hold_out, published=published, seed=seed, fresh=fresh)
+    _step("summary").parted(_work(work), found)
+
+
+@data.command(epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+@click.option("--positive", default="mpox", show_default=True, help="The label to be read from the cues.")
+@click.option("--without", multiple=True, default=("healthy",), show_default=True, help="A label that is left out.")
+def audit(work: Path, positive: str, without: Sequence[str]) -> None:
+    """Tell how much of the label can be read without the disease: audit.html."""
+    with _step("progress").progress() as tell:
+        found = _step("audit").audit(_work(work), positive=positive, without=tuple(without), tell=tell)
+    _step("summary").audited(_work(work), found)
+
+
+@data.command(epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+@click.argument("out", type=FOLDER)
+@click.option("--size", type=click.IntRange(32, 2048), default=224, show_default=True, help="Pixels a side.")
+@click.option("--crop", type=click.Choice(("none", "skin", "lesion")), default="none", show_default=True)
+@click.option("--colour", type=click.Choice(("none", "shades-of-grey")), default="none", show_default=True)
+@click.pass_context
+def preprocess(ctx: click.Context, work: Path, out: Path, size: int, crop: str, colour: str) -> None:
+    """Write homogeneous copies of the photographs into OUT, recorded and repeatable."""
+    module = _step("homogenise")
+    with _step("progress").progress() as tell:
+        table = module.preprocess(_work(work), out, module.Settings(size, crop, colour), _work(work).reviews(), tell)
+    ctx.exit(1 if _step("summary").written(table, out) else 0)
+
+
+@data.command(epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+@click.argument("out", type=FOLDER)
+@click.option("--images", is_flag=True, help="With the photographs; only where their licences let you.")
+@click.option("--sheets", is_flag=True, help="With contact sheets, faces hidden.")
+def export(work: Path, out: Path, images: bool, sheets: bool) -> None:
+    """Write card, Croissant metadata, tables for `datasets` and SHA256SUMS into OUT."""
+    reviews = _work(work).reviews()
+    with _step("progress").progress() as tell:
+        _step("export").export(_work(work), out, images=images, sheets=sheets, reviews=reviews, tell=tell)
+    click.echo(f"exported: {out}")
+
+
+@data.command(epilog=EPILOG)
+@click.argument("work", type=FOLDER)
+def status(work: Path) -> None:
+    """Show which steps are done, and what they found."""
+    _step("summary").status(_work(work))

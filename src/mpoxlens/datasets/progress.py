@@ -1,0 +1,43 @@
+"""How far long work has come: a bar a stage on a terminal, a line every tenth in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Tell = Callable[[str, int, int], None]  # stage, steps done, steps in all
+
+
+def silent(_stage: str, _done: int, _of: int) -> None:
+    """Show no progress."""
+
+
+@contextmanager
+def progress() -> Iterator[Tell]:
+    """Show on stderr what is told."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        yield _teller(bars)
+
+
+def _teller(bars: Progress) -> Tell:
+    """Return a function that keeps one bar a stage; in a log, where no bar can move, a line every tenth."""
+    tasks: dict[str, Any] = {}
+    tenths: dict[str, int] = {}
+
+    def tell(stage: str, done: int, of: int) -> None:
+        name = stage.split(",")[0]
+        if not bars.console.is_terminal:
+            if tenths.get(name, 0) < done * 10 // of:
+                tenths[name] = done * 10 // of
+                bars.console.print(f"{stage}: {done} of {of}", highlight=False)
+            return
+        if name not in tasks:
+            tasks[name] = bars.add_task(stage, total=of)
+        bars.update(tasks[name], completed=done, total=of, description=stage)
+
+    return tell

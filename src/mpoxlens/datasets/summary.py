@@ -1,0 +1,172 @@
+"""What a step found, as a table on the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyarrow import parquet
+from rich.console import Console
+from rich.table import Table
+
+from mpoxlens.datasets.labels import Doubt
+from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.manifest import Manifest
+from mpoxlens.datasets.split import Split
+from mpoxlens.datasets.workspace import Workspace
+from mpoxlens.errors import MpoxlensError
+
+if TYPE_CHECKING:
+    from mpoxlens.datasets.audit import Audit
+    from mpoxlens.datasets.review.kappa import Agreement
+
+SHOWN = 10  # problems; the rest is in the table that is named
+STEPS = ("manifest", "links", "quality", "labels", "clean", "split", "audit")
+
+
+def ingested(found: Manifest) -> None:
+    """Show counts by source and label, and what could not be read."""
+    _print(_counts("photographs", found))
+    if found.copies:
+        _say(f"{len(found.copies)} further files have the content of one of these")
+    _problems(found.problems, "problems.csv")
+
+
+def linked(work: Workspace, links: Sequence[Link]) -> None:
+    """Show how many photographs there really are."""
+    found = work.manifest()
+    groups = work.groups()
+    sizes = Counter(Counter(groups.values()).values())
+    labels: dict[str, set[str]] = {}
+    for record in found.records:
+        labels.setdefault(groups[record.path], set()).add(record.label)
+    table = Table(
+        "photographs in the group", "groups", title="groups of one photograph or patient", title_justify="left"
+    )
+    for size, count in sorted(sizes.items()):
+        table.add_row(str(size), str(count))
+    _print(table)
+    across = sum(len(names) > 1 for names in labels.values())
+    _say(f"{len(groups)} files, {len(links)} links, {sum(sizes.values())} groups, {across} of them across labels")
+
+
+def flagged(table: pa.Table) -> bool:
+    """Show how many photographs carry each flag; return whether some could not be measured."""
+    counts = Counter(name for names in table["flags"].to_pylist() for name in names or ())
+    _print(_two_columns("flag", "photographs", counts))
+    return _unmeasured(table)
+
+
+def doubted(work: Workspace, doubts: Sequence[Doubt]) -> None:
+    """Show the labels to doubt, by what is given and what is suggested."""
+    table = Table("why", "given", "suggested", "photographs", title="labels to doubt", title_justify="left")
+    for (kind, given, suggested), count in Counter((d.kind, d.given, d.suggested) for d in doubts).most_common():
+        table.add_row(kind, given, suggested or "-", str(count))
+    _print(table)
+    _say(f"decide with: mpoxlens data review {work.path} --reviewer NAME --decisions FILE")
+
+
+def applied(work: Workspace, clean: Manifest) -> None:
+    """Show counts before and after review."""
+    before, after = Counter(r.label for r in work.manifest().records), Counter(r.label for r in clean.records)
+    groups = Counter(label for label, _ in {(r.label, r.group) for r in clean.records})
+    table = Table("label", "before", "after", "groups", title="after review", title_justify="left")
+    for label in sorted(before | after):
+        table.add_row(label, str(before[label]), str(after[label]), str(groups[label]))
+    table.add_row("all", str(before.total()), str(after.total()), str(len({r.group for r in clean.records})))
+    _print(table)
+    _problems(clean.problems, "problems-apply.csv")
+
+
+def parted(work: Workspace, found: Split) -> None:
+    """Show the labels in each part."""
+    records = work.clean().records
+    labels = sorted({r.label for r in records})
+    table = Table("part", *labels, "groups", title="split", title_justify="left")
+    for k, name in enumerate(found.parts):
+        rows = [r for r, part in zip(records, found.part.tolist(), strict=True) if part == k]
+        counts = Counter(r.label for r in rows)
+        table.add_row(name, *(str(counts[label]) for label in labels), str(len({r.group for r in rows})))
+    _print(table)
+    if found.moved:
+        _say(f"{len(found.moved)} photographs left their earlier part, because a link joined their group to another")
+
+
+def audited(work: Workspace, found: Audit) -> None:
+    """Show how well each cue alone tells the label."""
+    table = Table("cue", "AUROC", "95 % interval", "by chance up to", title=found.question, title_justify="left")
+    for row in found.rows:
+        table.add_row(row.cue, f"{row.auroc:.3f}", f"{row.low:.3f}-{row.high:.3f}", f"{row.chance:.3f}")
+    _print(table)
+    _say(f"page: {work.path / 'audit.html'}")
+
+
+def agreed(found: Agreement) -> None:
+    """Show how far two reviewers agree."""
+    for line in found.lines():
+        _say(line)
+
+
+def written(table: pa.Table, out: Path) -> bool:
+    """Say how many photographs were written; return whether some could not be."""
+    _say(f"{sum(not problem for problem in table['problem'].to_pylist())} photographs: {out}")
+    return _unmeasured(table)
+
+
+def status(work: Workspace) -> None:
+    """Show which tables there are, and their rows."""
+    table = Table("step", "rows", "table", title=str(work.path), title_justify="left")
+    for name in STEPS:
+        path = work.table(name)
+        rows = str(parquet.read_metadata(path).num_rows) if path.exists() else "not done"
+        table.add_row(name, rows, path.name)
+    _print(table)
+
+
+def _counts(title: str, found: Manifest) -> Table:
+    labels = sorted({r.label for r in found.records})
+    table = Table("source", *labels, "all", title=title, title_justify="left")
+    counts = Counter((r.source, r.label) for r in found.records)
+    for source in sorted({r.source for r in found.records}):
+        row = [counts[source, label] for label in labels]
+        table.add_row(source, *map(str, row), str(sum(row)))
+    total = Counter(r.label for r in found.records)
+    table.add_row("all", *(str(total[label]) for label in labels), str(total.total()))
+    return table
+
+
+def _two_columns(first: str, second: str, counts: Mapping[str, int]) -> Table:
+    table = Table(first, second)
+    for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
+        table.add_row(name, str(count))
+    return table
+
+
+def _unmeasured(table: pa.Table) -> bool:
+    wrong = [problem for problem in table["problem"].to_pylist() if problem]
+    _lines(wrong, "the table's column problem")
+    return bool(wrong)
+
+
+def _problems(problems: Sequence[MpoxlensError], where: str) -> None:
+    _lines([str(one) for one in problems], where)
+
+
+def _lines(lines: Iterable[str], where: str) -> None:
+    every = list(lines)
+    errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    for line in every[:SHOWN]:
+        errors.print(f"mpoxlens: {line}")
+    if len(every) > SHOWN:
+        errors.print(f"mpoxlens: and {len(every) - SHOWN} more, see {where}")
+
+
+def _print(table: Table) -> None:
+    Console().print(table)
+
+
+def _say(text: str) -> None:
+    Console(highlight=False, markup=False, soft_wrap=True).print(text)
