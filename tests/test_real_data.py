@@ -2,7 +2,6 @@
 
 import csv
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,8 @@ from mpoxlens import Screener
 from mpoxlens.photo import read_photo
 from mpoxlens.schema import Screening
 from mpoxlens.screening.gate import check
+from real import SHARED
 
-SHARED = Path(__file__).parents[2] / "shared" / "data" / "skin"
 RASHES = ("mpox", "chickenpox", "measles")
 
 

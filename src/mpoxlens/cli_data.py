@@ -84,7 +84,7 @@ def duplicates(work: Path) -> None:
 def quality(ctx: click.Context, work: Path) -> None:
     """Measure quality, and flag what may be no plain photograph of skin."""
     with _step("progress").progress() as tell:
-        table = _step("quality").quality(_work(work), tell)
+        table = _step("quality.quality").quality(_work(work), tell)
     ctx.exit(1 if _step("summary").flagged(table) else 0)
 
 
@@ -191,7 +191,7 @@ def split(
 def audit(work: Path, positive: str, without: Sequence[str]) -> None:
     """Tell how much of the label can be read without the disease: audit.html."""
     with _step("progress").progress() as tell:
-        found = _step("audit").audit(_work(work), positive=positive, without=tuple(without), tell=tell)
+        found = _step("audit.audit").audit(_work(work), positive=positive, without=tuple(without), tell=tell)
     _step("summary").audited(_work(work), found)
 
 
@@ -204,7 +204,7 @@ def audit(work: Path, positive: str, without: Sequence[str]) -> None:
 @click.pass_context
 def preprocess(ctx: click.Context, work: Path, out: Path, size: int, crop: str, colour: str) -> None:
     """Write homogeneous copies of the photographs into OUT, recorded and repeatable."""
-    module = _step("homogenise")
+    module = _step("preprocess.homogenise")
     with _step("progress").progress() as tell:
         table = module.preprocess(_work(work), out, module.Settings(size, crop, colour), _work(work).reviews(), tell)
     ctx.exit(1 if _step("summary").written(table, out) else 0)
@@ -215,12 +215,18 @@ def preprocess(ctx: click.Context, work: Path, out: Path, size: int, crop: str, 
 @click.argument("out", type=FOLDER)
 @click.option("--images", is_flag=True, help="With the photographs; only where their licences let you.")
 @click.option("--sheets", is_flag=True, help="With contact sheets, faces hidden.")
-def export(work: Path, out: Path, images: bool, sheets: bool) -> None:
+@click.option("--about", type=FOLDER, help="What only the publisher knows (TOML); see docs/howto-export.md.")
+@click.pass_context
+def export(ctx: click.Context, work: Path, out: Path, images: bool, sheets: bool, about: Path | None) -> None:
     """Write card, Croissant metadata, tables for `datasets` and SHA256SUMS into OUT."""
     reviews = _work(work).reviews()
+    words = _step("export.about").read_about(about) if about else None
     with _step("progress").progress() as tell:
-        _step("export").export(_work(work), out, images=images, sheets=sheets, reviews=reviews, tell=tell)
+        done = _step("export.export").export(
+            _work(work), out, images=images, sheets=sheets, reviews=reviews, about=words, tell=tell
+        )
     click.echo(f"exported: {out}")
+    ctx.exit(1 if _step("summary").told(done.problems) else 0)
 
 
 @data.command(epilog=EPILOG)

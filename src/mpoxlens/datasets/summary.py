@@ -20,7 +20,7 @@ from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import MpoxlensError
 
 if TYPE_CHECKING:
-    from mpoxlens.datasets.audit import Audit
+    from mpoxlens.datasets.audit.audit import Audit
     from mpoxlens.datasets.review.kappa import Agreement
 
 SHOWN = 10  # problems; the rest is in the table that is named
@@ -114,6 +114,12 @@ def written(table: pa.Table, out: Path) -> bool:
     """Say how many photographs were written; return whether some could not be."""
     _say(f"{sum(not problem for problem in table['problem'].to_pylist())} photographs: {out}")
     return _unmeasured(table)
+
+
+def told(problems: Sequence[MpoxlensError]) -> bool:
+    """Say what could not be used; return whether there was anything."""
+    _problems(problems, "the export's problems.csv")
+    return bool(problems)
 
 
 def status(work: Workspace) -> None:

@@ -109,7 +109,8 @@ def _kept(paths: Sequence[Path], schema: pa.Schema, keys: Sequence[str]) -> pa.T
             table = parquet.read_table(path)
         except (pa.ArrowException, OSError):  # missing, or cut short by a kill
             continue
-        if table.schema.equals(schema, check_metadata=True):
+        if table.schema.equals(schema) and table.schema.metadata == schema.metadata:
+            table = table.cast(schema)  # Parquet names the items of lists its own way
             good = compute.and_(compute.is_in(table.column(0), wanted), compute.equal(table.column("problem"), ""))
             tables.append(table.filter(good))
     return pa.concat_tables(tables)

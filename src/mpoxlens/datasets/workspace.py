@@ -217,7 +217,7 @@ def _content(manifest: Manifest) -> str:
 
 def _stored_links(path: Path, mend: str, of: str) -> list[Link] | None:
     table = read_table(path, mend)
-    if (table.schema.metadata or {}).get(b"of") != of.encode():
+    if not table.schema.equals(_LINKS) or (table.schema.metadata or {}).get(b"of") != of.encode():
         return None
     return [Link(**row | {"map": tuple(row["map"] or ())}) for row in table.to_pylist()]
 

@@ -9,20 +9,20 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import hand_made
 import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from mpoxlens.datasets.about import About, read_about
-from mpoxlens.datasets.export import export, split_name
+import hand_made
+from mpoxlens.datasets.export.about import About, read_about
+from mpoxlens.datasets.export.export import export, split_name
+from mpoxlens.datasets.export.licences import in_words, unknown
+from mpoxlens.datasets.export.shards import Shards
+from mpoxlens.datasets.export.sheets import file_names
 from mpoxlens.datasets.hide import faces, hide
-from mpoxlens.datasets.licences import in_words, unknown
 from mpoxlens.datasets.reviews import Review
-from mpoxlens.datasets.shards import Shards
-from mpoxlens.datasets.sheets import file_names
 from mpoxlens.datasets.tables import write_table
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError, MpoxlensError

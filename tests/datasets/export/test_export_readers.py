@@ -12,7 +12,7 @@ from typing import Any
 import hand_made
 import pytest
 
-from mpoxlens.datasets.export import export
+from mpoxlens.datasets.export.export import export
 from mpoxlens.datasets.workspace import Workspace
 
 pytest.importorskip("datasets")

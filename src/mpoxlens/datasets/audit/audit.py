@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mpoxlens.datasets.cues import VERSION, cues
+from mpoxlens.datasets.audit.cues import VERSION, cues
+from mpoxlens.datasets.audit.probe import FOLDS, METHOD, Reading, Sample, numbered, read
 from mpoxlens.datasets.manifest import clustered
-from mpoxlens.datasets.probe import FOLDS, METHOD, Reading, Sample, numbered, read
 from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.datasets.tables import write_table
 from mpoxlens.datasets.workspace import Workspace
@@ -86,7 +86,7 @@ def audit(
     Raises:
         DataError: a label that no photograph has, nothing to tell it from, or too few clusters.
     """
-    from mpoxlens.datasets.audit_page import write_page
+    from mpoxlens.datasets.audit.page import write_page
 
     table = cues(work, tell)
     whole, notes = _photographs(work, table)

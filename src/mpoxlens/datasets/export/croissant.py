@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from mpoxlens.datasets.about import About
-from mpoxlens.datasets.facts import Facts
-from mpoxlens.datasets.licences import in_words
+from mpoxlens.datasets.export.about import About
+from mpoxlens.datasets.export.facts import Facts
+from mpoxlens.datasets.export.licences import in_words
 from mpoxlens.schema import INTENDED_USE
 
 CONFORMS = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
@@ -52,7 +52,7 @@ def croissant(
         labels: the names that the column `label` counts through.
         shards: sha256 of each Parquet file by its path in the export.
     """
-    context = resources.files("mpoxlens") / "datasets" / "templates" / "croissant-context.json"
+    context = resources.files("mpoxlens") / "datasets" / "export" / "templates" / "croissant-context.json"
     return {
         "@context": json.loads(context.read_text(encoding="utf-8")),
         "@type": "sc:Dataset",

@@ -8,24 +8,24 @@ import shutil
 from pathlib import Path
 
 import cv2
-import hand_made
 import numpy as np
 import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from mpoxlens.datasets import homogenise
-from mpoxlens.datasets.colour import illuminant, in_white_light, to_linear, to_srgb
-from mpoxlens.datasets.crops import propose, saliency, skin_mask
-from mpoxlens.datasets.homogenise import Settings, preprocess
+import hand_made
 from mpoxlens.datasets.phantom import draw
+from mpoxlens.datasets.preprocess import homogenise
+from mpoxlens.datasets.preprocess.colour import illuminant, in_white_light, to_linear, to_srgb
+from mpoxlens.datasets.preprocess.crops import propose, saliency, skin_mask
+from mpoxlens.datasets.preprocess.homogenise import Settings, preprocess
 from mpoxlens.datasets.reviews import Review
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError, MpoxlensError
 from mpoxlens.photo import read_photo
 from mpoxlens.schema import ImageRecord, Pixels
+from real import SHARED
 
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "skin"
 GREY_WALL = (120, 120, 125)
 
 

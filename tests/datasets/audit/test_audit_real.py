@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mpoxlens.datasets.audit import audit
+from mpoxlens.datasets.audit.audit import audit
 from mpoxlens.datasets.workspace import Workspace, ingest
-
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "skin"
+from real import SHARED
 
 
 @pytest.mark.real_data

@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mpoxlens.datasets.export_rows import Listed, Rows, jpeg
+from mpoxlens.datasets.export.rows import Listed, Rows, jpeg
 from mpoxlens.datasets.progress import Tell
 from mpoxlens.errors import MpoxlensError
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from mpoxlens.datasets.cues import CELLS, CUES, background, cues, pictures, quality, ring
+from mpoxlens.datasets.audit.cues import CELLS, CUES, background, cues, pictures, quality, ring
 from mpoxlens.datasets.ingest import collect
 from mpoxlens.datasets.manifest import write_manifest
 from mpoxlens.datasets.workspace import Workspace

@@ -8,9 +8,9 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined, Template
 
 import mpoxlens
-from mpoxlens.datasets.about import About
-from mpoxlens.datasets.facts import Counts, Facts
-from mpoxlens.datasets.licences import in_words, unknown
+from mpoxlens.datasets.export.about import About
+from mpoxlens.datasets.export.facts import Counts, Facts
+from mpoxlens.datasets.export.licences import in_words, unknown
 from mpoxlens.schema import INTENDED_USE
 
 TODO = "**[to be filled in by the publisher]**"
@@ -42,7 +42,7 @@ def _template(name: str) -> Template:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     page.filters |= {"cell": cell, "in_words": in_words, "named": named}
-    source = resources.files("mpoxlens") / "datasets" / "templates" / name
+    source = resources.files("mpoxlens") / "datasets" / "export" / "templates" / name
     return page.from_string(source.read_text(encoding="utf-8"))
 
 

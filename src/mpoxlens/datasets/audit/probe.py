@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
-from mpoxlens.datasets.cues import CUES, pictures
+from mpoxlens.datasets.audit.cues import CUES, pictures
 from mpoxlens.datasets.split import folds
 from mpoxlens.evaluation.metrics import Doubles, Flags, Rows, with_interval
 from mpoxlens.schema import ImageRecord

@@ -11,12 +11,12 @@ from PIL import Image
 from pyarrow import parquet
 from sklearn.metrics import roc_auc_score
 
-from mpoxlens.datasets.audit import Audit, audit
-from mpoxlens.datasets.audit_page import LEAST
-from mpoxlens.datasets.cues import CUES
+from mpoxlens.datasets.audit.audit import Audit, audit
+from mpoxlens.datasets.audit.cues import CUES
+from mpoxlens.datasets.audit.page import LEAST
+from mpoxlens.datasets.audit.probe import BLIND, TOGETHER, Reading, auroc
 from mpoxlens.datasets.ingest import collect
 from mpoxlens.datasets.manifest import write_manifest
-from mpoxlens.datasets.probe import BLIND, TOGETHER, Reading, auroc
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError
 
@@ -245,7 +245,7 @@ def test_the_rank_formula_is_the_area_under_the_curve() -> None:
 
 @pytest.mark.usefixtures("hasty")
 def test_a_large_set_is_drawn_by_whole_clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpoxlens.datasets.audit.CAP", 40)
+    monkeypatch.setattr("mpoxlens.datasets.audit.audit.CAP", 40)
     work = _made(tmp_path, {"mpox": 60, "other": 30})
     manifest = work.manifest()
     paired = tuple(replace(r, group=str(n // 3) + r.label) for n, r in enumerate(manifest.records))
@@ -257,7 +257,7 @@ def test_a_large_set_is_drawn_by_whole_clusters(tmp_path: Path, monkeypatch: pyt
 
 
 def test_every_cue_is_explained() -> None:
-    from mpoxlens.datasets.cue_texts import ABOUT
+    from mpoxlens.datasets.audit.cue_texts import ABOUT
 
     assert set(ABOUT) == {cue.name for cue in CUES} | {"background picture", "source"}
     assert {about.measure for about in ABOUT.values()} - {""} <= {name for cue in CUES for name in cue.columns}

@@ -16,9 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from mpoxlens.datasets.cue_texts import ABOUT
-from mpoxlens.datasets.cues import pictures
-from mpoxlens.datasets.probe import BLIND, Reading
+from mpoxlens.datasets.audit.cue_texts import ABOUT
+from mpoxlens.datasets.audit.cues import pictures
+from mpoxlens.datasets.audit.probe import BLIND, Reading
 from mpoxlens.schema import ImageRecord, Pixels
 from mpoxlens.screening.output import write_whole
 from mpoxlens.screening.report import csp_hash, data_uri
@@ -26,7 +26,7 @@ from mpoxlens.screening.report import csp_hash, data_uri
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from mpoxlens.datasets.audit import Audit
+    from mpoxlens.datasets.audit.audit import Audit
 
 LEAST = 5  # photographs behind whatever is drawn
 BINS = 24
@@ -62,7 +62,7 @@ def _template() -> Template:
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page.filters |= {"csp": csp_hash, "short": short, "words": words, "strength": strength, "listed": listed}
     page.filters |= {"at": at, "past_half": lambda value: _per_cent(max(value, 0.5) - 0.5)}
-    source = resources.files("mpoxlens") / "datasets" / "audit.html.jinja"
+    source = resources.files("mpoxlens") / "datasets" / "audit" / "page.html.jinja"
     return page.from_string(source.read_text(encoding="utf-8"))
 
 

@@ -14,17 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mpoxlens.datasets.about import About
-from mpoxlens.datasets.croissant import croissant
-from mpoxlens.datasets.data_card import data_card, readme
-from mpoxlens.datasets.export_rows import METADATA, Rows
-from mpoxlens.datasets.facts import Facts, gather
+from mpoxlens.datasets.export.about import About
+from mpoxlens.datasets.export.croissant import croissant
+from mpoxlens.datasets.export.data_card import data_card, readme
+from mpoxlens.datasets.export.facts import Facts, gather
+from mpoxlens.datasets.export.rows import METADATA, Rows
+from mpoxlens.datasets.export.shards import Shards
+from mpoxlens.datasets.export.sheets import write_sheets
 from mpoxlens.datasets.hide import faces
 from mpoxlens.datasets.places import outside_photographs
 from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.datasets.reviews import Review
-from mpoxlens.datasets.shards import Shards
-from mpoxlens.datasets.sheets import write_sheets
 from mpoxlens.datasets.workspace import Workspace, write_problems
 from mpoxlens.errors import DataError, MpoxlensError
 from mpoxlens.screening.output import unwritten

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mpoxlens.datasets.cues import CELLS
+from mpoxlens.datasets.audit.cues import CELLS
 
 
 @dataclass(frozen=True)

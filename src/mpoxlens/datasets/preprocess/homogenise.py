@@ -19,11 +19,11 @@ from PIL import Image
 from pyarrow import compute
 
 import mpoxlens
-from mpoxlens.datasets.colour import NORM, illuminant, in_white_light
-from mpoxlens.datasets.crops import Crop, Kind, propose
 from mpoxlens.datasets.hide import Box, Faces, faces, hide, original
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.places import outside_photographs
+from mpoxlens.datasets.preprocess.colour import NORM, illuminant, in_white_light
+from mpoxlens.datasets.preprocess.crops import Crop, Kind, propose
 from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.datasets.reviews import Review
 from mpoxlens.datasets.tables import Row, fill, read_table, write_table

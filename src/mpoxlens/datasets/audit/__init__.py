@@ -1,0 +1,1 @@
+"""How much of a label can be read without the disease."""

@@ -1,0 +1,1 @@
+"""What a publisher hands out: data card, Croissant metadata, tables, contact sheets, sums."""

@@ -1,0 +1,1 @@
+"""Homogeneous copies of the photographs, as Campana et al. ask; the photographs stay as they are."""

@@ -1,0 +1,272 @@
+"""The page's server: on this machine alone, for the one who opened it.
+
+Whoever has the address that is printed gets in once; the browser then keeps a cookie that no other site can send.
+Pages of other sites that reach this port under a name of their own (DNS rebinding) are refused by the Host header, and
+their writes by the Origin header. Nothing is loaded from elsewhere, and no photograph leaves the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import webbrowser
+from importlib import resources
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import click
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mpoxlens.datasets.review.desk import Desk, Shown
+from mpoxlens.datasets.review.pictures import Pictures
+from mpoxlens.datasets.review.queue import Disputed, read_queue
+from mpoxlens.datasets.review.session import ChangedError, Session, StaleError
+from mpoxlens.datasets.reviews import read_reviews
+from mpoxlens.datasets.workspace import Workspace
+from mpoxlens.errors import DataError, MpoxlensError, PhotoError
+
+HOST = "127.0.0.1"
+LONGEST = 64 * 1024  # bytes that the page may send at once
+FILES = {
+    "review.css": "text/css",
+    "review.svg": "image/svg+xml",
+    "review.js": "text/javascript",
+    "show.js": "text/javascript",
+    "dialogs.js": "text/javascript",
+}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",  # no copy of a photograph stays in the browser
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def serve(
+    work: Workspace,
+    decisions: Path,
+    reviewer: str,
+    port: int = 0,
+    open_browser: bool = True,
+    compared: tuple[Path, Path] | None = None,
+) -> None:
+    """Serve the review page until Ctrl-C, and print its address.
+
+    Args:
+        work: what is reviewed.
+        decisions: the CSV that the decisions go to; it need not exist.
+        reviewer: the name that they get.
+        port: 0 takes a free one.
+        open_browser: whether to open the address.
+        compared: decisions files of two reviewers, whose disagreements are shown first.
+
+    Raises:
+        DataError: no manifest, an unusable decisions file or name, or a port that is taken.
+    """
+    token = secrets.token_urlsafe(24)
+    page = app(work, decisions, reviewer, token, compared)
+    with _listening(port) as listening:
+        address = f"http://{HOST}:{listening.getsockname()[1]}/?token={token}"
+        config = uvicorn.Config(
+            page,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
+        try:
+            click.echo(f"Review page, for this machine alone; the address works once: {address}")
+            click.echo(f"Decisions go to {decisions}. Ctrl-C ends the review.")
+            if open_browser:
+                webbrowser.open(address)
+            uvicorn.Server(config).run([listening])
+        except KeyboardInterrupt:  # raised again by uvicorn after it has shut down
+            click.echo("Review ended; all decisions are written.")
+
+
+def app(
+    work: Workspace, decisions: Path, reviewer: str, token: str, compared: tuple[Path, Path] | None = None
+) -> Starlette:
+    """Return the server as an ASGI application; see `serve`.
+
+    Args:
+        token: what the first request must carry.
+    """
+    desk = Desk(read_queue(work, _disputed(work, compared)), Session(decisions, reviewer))
+    routes = _Routes(desk, Pictures(desk.queue.manifest.paths))
+    return Starlette(
+        routes=[
+            Route("/", routes.page),
+            Route("/start", routes.start),
+            Route("/view", routes.view),
+            Route("/act", routes.act, methods=["POST"]),
+            Route("/reload", routes.reload, methods=["POST"]),
+            Route("/photo/{sha256}/{size}", routes.photo),
+            Route("/laid/{a}/{b}", routes.laid),
+            Route("/{name}", routes.file),
+        ],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
+            Middleware(_Door, token=token),
+        ],
+        exception_handlers={MpoxlensError: _refused},
+    )
+
+
+def _listening(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen()  # before the address is told, so that who comes early waits
+    except (OSError, OverflowError) as error:
+        listening.close()
+        why = f"cannot be used ({getattr(error, 'strerror', None) or error})"
+        raise DataError(f"--port {port}", why, "name another, or 0 for a free one") from None
+    return listening
+
+
+def _disputed(work: Workspace, compared: tuple[Path, Path] | None) -> list[Disputed]:
+    if compared is None:
+        return []
+    from mpoxlens.datasets.review.kappa import agreement
+
+    a, b = (read_reviews(path) for path in compared)
+    found = agreement(a, b, work.manifest()).disagreements
+    return [
+        Disputed(one.sha256, f"{compared[0].name}: {_said(one.verdict_a, one.reason_a)}; "
+                 f"{compared[1].name}: {_said(one.verdict_b, one.reason_b)}")
+        for one in found
+    ]  # fmt: skip
+
+
+def _said(verdict: str, reason: str) -> str:
+    return f"{verdict} ({reason})" if reason else verdict
+
+
+class _Routes:
+    def __init__(self, desk: Desk, pictures: Pictures) -> None:
+        self.desk, self.pictures = desk, pictures
+
+    def page(self, _request: Request) -> Response:
+        return Response(_content("review.html"), media_type="text/html")
+
+    def file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in FILES:
+            return PlainTextResponse("no such page", 404)
+        return Response(_content(name), media_type=FILES[name])
+
+    def start(self, _request: Request) -> Response:
+        return JSONResponse(self.desk.start())
+
+    def view(self, request: Request) -> Response:
+        asked = request.query_params
+        look = self.desk.seek if "seek" in asked else self.desk.view
+        return JSONResponse(look(asked.get("kind", ""), asked.get("label", ""), _number(asked.get("at", ""))))
+
+    async def act(self, request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(self.desk.act, await _json(request)))
+
+    async def reload(self, request: Request) -> Response:
+        asked = await _json(request)
+        view = (str(asked.get("kind", "")), str(asked.get("label", "")), _number(str(asked.get("at", ""))))
+        return JSONResponse(await run_in_threadpool(self.desk.reload, *view))
+
+    def photo(self, request: Request) -> Response:
+        return Response(self.pictures.picture(**request.path_params), media_type="image/jpeg")
+
+    def laid(self, request: Request) -> Response:
+        return Response(self.pictures.laid(**request.path_params), media_type="image/jpeg")
+
+
+class _Door:
+    """Lets in who has the token or the cookie, and puts the protective headers on every answer."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app, self._token, self._cookie = app, token, secrets.token_urlsafe(24)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._app(scope, receive, send)
+        if scope["type"] != "http":  # the page opens no web sockets
+            return await send({"type": "websocket.close"})
+        request = Request(scope)
+        name = f"mpoxlens-review-{request.url.port}"  # cookies of one host are shared by its ports
+        token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        opened = bool(self._token) and secrets.compare_digest(token.encode(), self._token.encode())
+        known = secrets.compare_digest(request.cookies.get(name, "").encode(), self._cookie.encode())
+
+        async def protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                if opened:
+                    headers["Set-Cookie"] = f"{name}={self._cookie}; Path=/; HttpOnly; SameSite=Strict"
+            await send(message)
+
+        answer: ASGIApp = self._app
+        if scope["method"] not in ("GET", "HEAD") and not _own(request.headers):
+            opened, answer = False, PlainTextResponse("refused: not from the review page", 403)
+        elif not (known or (opened and scope["path"] == "/")):
+            opened = False
+            text = (
+                "refused: open the address that was printed; it works once, so start the review again when it is used"
+            )
+            answer = PlainTextResponse(text, 403)
+        elif opened:
+            self._token = ""
+        return await answer(scope, receive, protected)
+
+
+def _own(headers: Headers) -> bool:
+    """Whether a write comes from the page itself."""
+    same = headers.get("origin") == f"http://{headers.get('host')}"
+    return same and headers.get("content-type", "").partition(";")[0] == "application/json"
+
+
+async def _json(request: Request) -> Shown:
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > LONGEST:
+            raise DataError("the request", f"longer than {LONGEST} bytes", "choose fewer photographs")
+    try:
+        asked = json.loads(data)
+    except (ValueError, RecursionError):  # no JSON, no text at all, or nested without end
+        asked = None
+    if not isinstance(asked, dict):
+        raise DataError("the request", "no JSON object", "look at the page anew")
+    return asked
+
+
+def _number(text: str) -> int:
+    """A place in the queue; before the first when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else -1
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    changed = "file" if isinstance(error, ChangedError) else "page" if isinstance(error, StaleError) else ""
+    status = 507  # it could not be written
+    if isinstance(error, DataError):
+        status = 409 if changed else 400
+    elif isinstance(error, PhotoError):
+        status = 404
+    return JSONResponse({"error": str(error), "changed": changed}, status)
+
+
+def _content(name: str) -> bytes:
+    return (resources.files(__package__) / name).read_bytes()
