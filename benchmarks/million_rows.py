@@ -16,18 +16,23 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
 import record
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.audit import cues
+from mpoxlens.datasets.audit.audit import audit
+from mpoxlens.datasets.export.export import export
 from mpoxlens.datasets.labels import Predicted, conflicts, mislabels
+from mpoxlens.datasets.links import Link
 from mpoxlens.datasets.manifest import Manifest, apply, clustered, read_manifest, write_manifest
 from mpoxlens.datasets.reviews import Review
 from mpoxlens.datasets.split import by_source, folds, sides
 from mpoxlens.datasets.tables import fill
+from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.schema import ImageRecord
 
 LABELS = ("mpox", "chickenpox", "measles", "healthy")
@@ -105,6 +110,27 @@ def step_fill(folder: Path, count: int) -> None:
     fill(folder / "filled.parquet", keys, row, schema, version="1", stage="filling")
 
 
+def step_audit(folder: Path, count: int) -> None:
+    """Audit by cues that were measured before; two shuffles of the labels instead of forty."""
+    rng = np.random.default_rng(3)
+    records = read_manifest(folder / "manifest.parquet").records
+    schema = cues.SCHEMA.with_metadata({"version": cues.VERSION})
+    with parquet.ParquetWriter(folder / "cues.parquet", schema) as writer:
+        for start in range(0, count, 50_000):
+            shas = [record.sha256 for record in records[start : start + 50_000]]
+            columns: dict[str, Any] = {"sha256": shas, "problem": [""] * len(shas)}
+            columns |= {name: rng.random(len(shas), np.float32) for name in cues.COLUMNS}
+            columns |= {name: [rng.bytes(3 * cues.CELLS**2) for _ in shas] for name in cues.PICTURES}
+            writer.write_table(pa.table({name: columns[name] for name in schema.names}, schema=schema))
+    del records
+    audit(Workspace(folder), without=("healthy",), shuffles=2)
+
+
+def step_export(folder: Path, count: int) -> None:
+    """Export card, Croissant metadata and tables, without photographs."""
+    export(Workspace(folder), folder / "exported")
+
+
 STEPS: dict[str, Callable[[Path, int], None]] = {
     "read and write the manifest": step_read,
     "apply decisions and find clusters": step_apply,
@@ -113,6 +139,8 @@ STEPS: dict[str, Callable[[Path, int], None]] = {
     "conflicts of labels": step_conflicts,
     "probable mislabels": step_mislabels,
     "fill a table": step_fill,
+    "audit, cues measured before": step_audit,
+    "export, without photographs": step_export,
 }
 
 

@@ -27,8 +27,8 @@ PROBES = 8  # cells that a keypoint looks into
 COUSINS = 5  # votes that a keypoint casts
 STRANGER = 0.6  # cosine of two descriptors of different places
 CHUNK = 16384  # keypoints asked for at a time
-MIDDLE = 224.0  # px, of a square view
-TURN, SCALE, SHIFT = 0.5, 0.7, 60.0  # radians, octaves and px up to which two votes agree
+TURN, OCTAVES = 0.6, 1.0  # radians and octaves up to which two votes agree, and pixels:
+OFF, STRETCH = 10.0, 0.3  # so many, and such a share of their distance, since a squashed copy follows no similarity
 STRONGEST = 24  # votes of one view for another that are compared with each other
 LEAST_SCORE = 0.2  # weight of the votes that agree
 KEPT = 20  # views that a view's votes count for
@@ -67,10 +67,12 @@ class _Votes:
     weight: Doubles
     turn: Floats  # radians
     octaves: Floats
-    centre: Floats  # [N, 2] px, where the middle of the asking view would lie
+    asking: Floats  # [N, 2] px
+    voted: Floats  # [N, 2] px
 
     def take(self, rows: Indices | Mask) -> _Votes:
-        return _Votes(self.pair[rows], self.weight[rows], self.turn[rows], self.octaves[rows], self.centre[rows])
+        parts = (self.pair, self.weight, self.turn, self.octaves, self.asking, self.voted)
+        return _Votes(*(part[rows] for part in parts))
 
 
 def find_candidates(
@@ -142,30 +144,31 @@ def _index(descriptors: Pixels) -> faiss.IndexIVFScalarQuantizer:
 def _cast(pool: _Pool, index: faiss.IndexIVFScalarQuantizer, rows: slice, image: Indices, mirrored: bool) -> _Votes:
     """The votes of the keypoints of these rows, each by how much nearer it is than strangers are, squared."""
     asking = pool.features.take(rows)
-    asking = asking.mirrored(int(2 * MIDDLE)) if mirrored else asking
+    asking = asking.mirrored(0) if mirrored else asking
     far, found = index.search(asking.descriptors.astype(np.float32), COUSINS + 1)
     weight = np.maximum(1 - far / (2 * 512.0**2) - STRANGER, 0) ** 2  # descriptors have the length 512
     own, other = pool.view[rows], pool.view[found]
     weight[(found < 0) | (image[other] == image[own][:, None])] = 0
     asker, rank = np.nonzero(weight)
-    voted = found[asker, rank]
-    scale = pool.features.sizes[voted] / asking.sizes[asker]
-    turn = pool.features.angles[voted] - asking.angles[asker]
-    x, y = (np.float32(MIDDLE) - asking.points[asker]).T
-    cos, sin = scale * np.cos(turn), scale * np.sin(turn)
-    centre = pool.features.points[voted] + np.stack([cos * x - sin * y, sin * x + cos * y], axis=1)
-    pair = own[asker] * pool.views + other[asker, rank]
-    votes = _Votes(pair, weight[asker, rank].astype(np.float64), turn, np.log2(scale), centre)
-    return votes.take(_one_a_spot(votes, asking.points[asker], pool.features.points[voted]))
+    voted = pool.features.take(found[asker, rank])
+    votes = _Votes(
+        pair=own[asker] * pool.views + other[asker, rank],
+        weight=weight[asker, rank].astype(np.float64),
+        turn=voted.angles - asking.angles[asker],
+        octaves=np.log2(voted.sizes / asking.sizes[asker]),
+        asking=asking.points[asker],
+        voted=voted.points,
+    )
+    return votes.take(_one_a_spot(votes))
 
 
-def _one_a_spot(votes: _Votes, asking: Floats, voted: Floats) -> Indices:
+def _one_a_spot(votes: _Votes) -> Indices:
     """Rows of the strongest vote of each spot for each other view, sorted by pair and weight.
 
     Keypoints of several directions or sizes on one spot say the same thing several times.
     """
     rows = np.lexsort((-votes.weight, votes.pair))
-    for points in (asking, voted):
+    for points in (votes.asking, votes.voted):
         spot = np.round(points[rows] / 3).astype(np.int64) @ [1 << 16, 1]
         kept = np.unique(np.stack([votes.pair[rows], spot]), axis=1, return_index=True)[1]
         rows = rows[np.sort(kept)]
@@ -185,27 +188,31 @@ def _agreeing(votes: _Votes) -> tuple[Indices, Doubles]:
     agree = _agree(votes.take(left), votes.take(right)) & (left != right)
     support = np.bincount(left, votes.weight[right] * agree, minlength=len(size))
     alone = np.bincount(left, agree, minlength=len(size)) == 0
-    support = np.where(alone, 0, support + votes.weight)
-    best = np.maximum.reduceat(support, starts) if len(starts) else support
+    support = np.where(alone, 0.0, support + votes.weight)
+    best: Doubles = np.maximum.reduceat(support, starts) if len(starts) else np.zeros(0)
     return pairs[best > 0], best[best > 0]
 
 
 def _agree(a: _Votes, b: _Votes) -> Mask:
+    """Whether two votes turn and scale alike, and the first puts the second's keypoint about where it lies."""
+    scale, (x, y) = 2**a.octaves, (b.asking - a.asking).T
+    cos, sin = scale * np.cos(a.turn), scale * np.sin(a.turn)
+    across, down = (b.voted - a.voted).T
+    off = np.hypot(cos * x - sin * y - across, sin * x + cos * y - down)
     turn = np.abs((a.turn - b.turn + np.pi) % (2 * np.pi) - np.pi)
-    shift = np.abs(a.centre - b.centre).max(axis=1)
-    near = shift < SHIFT * 2 ** np.maximum(a.octaves, 0)
-    agree: Mask = (turn < TURN) & (np.abs(a.octaves - b.octaves) < SCALE) & near
+    near = off < OFF + STRETCH * np.hypot(across, down)
+    agree: Mask = near & (turn < TURN) & (np.abs(a.octaves - b.octaves) < OCTAVES)
     return agree
 
 
 def _summed(keys: Indices, scores: Doubles, views: int) -> Iterator[Candidate]:
     """The candidates of either direction together, those with the most votes for each view."""
     keys, where = np.unique(keys, return_inverse=True)
-    scores = np.bincount(where, scores, minlength=len(keys))
+    scores = np.bincount(where, scores, minlength=len(keys)).astype(np.float64)
     a, b = np.divmod(keys // 2, views)
     kept = (scores >= LEAST_SCORE) & (_among_best(a, scores) | _among_best(b, scores))
     for key, score in zip(keys[kept].tolist(), scores[kept].tolist(), strict=True):
-        yield Candidate(*divmod(key // 2, views), bool(key % 2), score)
+        yield Candidate(key // 2 // views, key // 2 % views, bool(key % 2), score)
 
 
 def _among_best(view: Indices, scores: Doubles) -> Mask:

@@ -94,7 +94,7 @@ class FeatureCache:
         """One view with its pixels."""
         path, row = self._at[place[0]]
         grey = cv2.imdecode(self._open(path)[f"{row}.{place[1]}.grey"], cv2.IMREAD_GRAYSCALE)
-        return View(grey, self.features(place))
+        return View(np.asarray(grey, np.uint8), self.features(place))
 
 
 def cached_features(paths: Mapping[str, Path], folder: Path, threads: int, progress: Progress) -> FeatureCache:

@@ -63,7 +63,7 @@ def read_links(path: Path) -> list[Link]:
         with path.open(newline="", encoding="utf-8") as file:
             table = csv.DictReader(file)
             if missing := REQUIRED - set(table.fieldnames or ()):
-                raise DataError(str(path), f"has no column {sorted(missing)[0]}", "write the links again")
+                raise DataError(str(path), f"has no column {min(missing)}", "write the links again")
             return [_link(row, f"{path}, line {table.line_num}") for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(str(path), f"cannot be read ({error})", "check the name") from None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mpoxlens.datasets.groups import group
+from mpoxlens.datasets.label_codes import code
 from mpoxlens.datasets.links import Link
 from mpoxlens.datasets.reviews import Review, apply_verdicts, flags_of, reviewed_links, unknown
 from mpoxlens.datasets.tables import read_table, write_table
@@ -23,6 +24,7 @@ _SCHEMA = pa.schema(
     [
         *((f.name, pa.int64() if f.name in ("width", "height", "bytes") else pa.string()) for f in fields(ImageRecord)),
         ("flags", pa.list_(pa.string())),
+        ("snomed", pa.string()),
         ("copy", pa.bool_()),
     ]
 )
@@ -100,9 +102,15 @@ def _patients_of_copies(manifest: Manifest) -> list[Link]:
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write the manifest as Parquet, whole or not at all: photographs first, then the copies, marked as such."""
-    rows = ({**vars(r), "flags": sorted(manifest.flags.get(r.sha256, ())), "copy": False} for r in manifest.records)
-    copies = ({**vars(r), "flags": [], "copy": True} for r in manifest.copies)
-    table = pa.Table.from_pylist([*rows, *copies], _SCHEMA.with_metadata({"root": str(manifest.root.resolve())}))
+    concept = {label: code(label) for label in {r.label for r in (*manifest.records, *manifest.copies)}}
+    snomed = {label: found.code if found else None for label, found in concept.items()}
+
+    def row(record: ImageRecord, *, copy: bool) -> dict[str, object]:
+        flags = [] if copy else sorted(manifest.flags.get(record.sha256, ()))
+        return {**vars(record), "flags": flags, "snomed": snomed[record.label], "copy": copy}
+
+    rows = [row(r, copy=False) for r in manifest.records] + [row(r, copy=True) for r in manifest.copies]
+    table = pa.Table.from_pylist(rows, _SCHEMA.with_metadata({"root": str(manifest.root.resolve())}))
     write_table(table, path)
 
 
@@ -121,6 +129,7 @@ def read_manifest(path: Path, mend: str = "mpoxlens data ingest WORK DIR") -> Ma
     for batch in table.to_batches(max_chunksize=65_536):
         for row in batch.to_pylist():
             names, copy = row.pop("flags"), row.pop("copy")
+            del row["snomed"]  # follows from the label
             records[copy].append(ImageRecord(**row))
             if names:
                 flags[row["sha256"]] = frozenset(names)

@@ -77,7 +77,7 @@ CUES = (
 )  # fmt: skip
 PICTURES = ("picture", "background_picture")  # [CELLS, CELLS, 3] as bytes
 COLUMNS = tuple(name for cue in CUES for name in cue.columns)
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [
         ("sha256", pa.string()),
         *((name, pa.float32()) for name in COLUMNS),
@@ -96,7 +96,7 @@ def cues(work: Workspace, tell: Tell = silent) -> pa.Table:
     manifest = work.manifest()
     paths = manifest.paths
     return fill(
-        work.table("cues"), list(paths), lambda sha: _row(sha, paths[sha]), _SCHEMA, version=VERSION,
+        work.table("cues"), list(paths), lambda sha: _row(sha, paths[sha]), SCHEMA, version=VERSION,
         stage="measuring cues", tell=tell,
     )  # fmt: skip
 
