@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from mpoxlens.datasets.crops import propose
 from mpoxlens.datasets.phantom import STAGES, draw
+from mpoxlens.datasets.preprocess.crops import propose
 from mpoxlens.schema import Pixels
 from record import Row, arguments, finish
 

@@ -1,9 +1,9 @@
 """Claim: the search for copies grows close to n log n, and 100,000 images take under an hour of two cores and 4 GB.
 
 The images are drawn phantoms of 128 px, a quarter of them originals, each with three copies: re-encoded; mirrored and
-re-encoded; cropped to half the area. Features are extracted into a cache first, which is timed apart. The search (index,
-votes, confirmation) then runs in a process of its own. Each size is measured once, and a size that was measured before
-is not measured again: delete its folder to do so.
+re-encoded; cropped to half the area. Features are extracted into a cache first, which is timed apart. The search
+(index, votes, confirmation) then runs in a process of its own. A size that was measured before is not measured again:
+delete its files in --folder to do so.
 """
 
 from __future__ import annotations
@@ -142,7 +142,9 @@ def rows(sizes: tuple[int, ...], folder: Path) -> list[record.Row]:
             record.Row(f"{count:,} images: search, peak memory", one["peak"], "GB", memory),
             record.Row(f"{count:,} images: planted pairs found", one["recall"], ""),
             record.Row(f"{count:,} images: links that are true", one["precision"], ""),
-            record.Row(f"{count:,} images: extraction beforehand, processor time", extracted["cpu_ms_each"], "ms/image"),
+            record.Row(
+                f"{count:,} images: extraction beforehand, processor time", extracted["cpu_ms_each"], "ms/image"
+            ),
         ]
     law = growth(sizes, [n * np.log(n) for n in sizes])
     table.append(record.Row(f"exponent of the growth of processor time (n log n: {law:.2f})", growth(sizes, cpu), ""))
@@ -167,8 +169,8 @@ def main() -> None:
         return
     sizes = QUICK if options.quick else SIZES
     notes = (
-        f"Phantoms of {SIDE} px, a quarter originals, {THREADS} threads, features cached; other work ran on the machine, "
-        "so wall time is an upper bound."
+        f"Phantoms of {SIDE} px, a quarter originals, {THREADS} threads, features cached; other work ran on the "
+        "machine, so wall time is an upper bound."
     )
     packages = ("faiss-cpu", "numpy", "opencv-python-headless")
     table = rows(sizes, options.folder)

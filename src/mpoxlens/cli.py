@@ -182,7 +182,7 @@ main.add_command(data_verbs)
 
 @main.command()
 @click.argument("recipe", type=FOLDER)
-@click.option("--data", type=FOLDER, required=True, help="A folder of photographs by class or table, or a workspace of `mpoxlens data`.")
+@click.option("--data", type=FOLDER, required=True, help="Photographs by class or table, or a workspace of data.")
 @click.option("--out", type=FOLDER, required=True, help="The run's folder; a run that stopped goes on from there.")
 def train(recipe: Path, data: Path, out: Path) -> None:
     """Train a model by a recipe and write its bundle."""
