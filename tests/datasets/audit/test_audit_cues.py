@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from mpoxlens.datasets.audit.cues import CELLS, CUES, background, cues, pictures, quality, ring
+from mpoxlens.datasets.audit.cues import CELLS, CUES, background, cues, pictures, ring
 from mpoxlens.datasets.ingest import collect
 from mpoxlens.datasets.manifest import write_manifest
+from mpoxlens.datasets.quality.encoding import table_quality
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.evaluation.tone import typology_angle
 
@@ -77,8 +78,8 @@ def test_the_quality_and_subsampling_of_a_jpeg_are_found(
 
 def test_the_standard_table_has_quality_fifty() -> None:
     fifty = Image.open(io.BytesIO(_encoded(_plain(SKIN), "JPEG", quality=50))).quantization[0]  # type: ignore[attr-defined]
-    assert quality(fifty) == 50
-    assert quality([1] * 64) == pytest.approx(99.1, abs=0.1)  # 64 of 3685: 1.74 % of the standard, (200 - 1.74) / 2
+    assert table_quality(fifty) == 50
+    assert table_quality([1] * 64) == pytest.approx(99.1, abs=0.1)  # 64 of 3685: 1.74 %, (200 - 1.74) / 2
 
 
 def test_the_border_ring_alone_is_seen(measured: Callable[..., dict[str, Any]]) -> None:

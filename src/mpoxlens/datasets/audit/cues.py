@@ -19,6 +19,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from mpoxlens.datasets.progress import Tell, silent
+from mpoxlens.datasets.quality.encoding import table_quality
 from mpoxlens.datasets.tables import Row, fill
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import MpoxlensError
@@ -36,11 +37,6 @@ CELLS = 8  # a side of the small pictures; a million of both take 0.4 GB
 RGB = ("red", "green", "blue")
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 # The luminance table of the JPEG standard (ITU-T T.81, K.1), whose multiples most encoders use.
-_STANDARD = np.array(
-    [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51,
-     87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
-     72, 92, 95, 98, 112, 100, 103, 99]
-)  # fmt: skip
 
 Copy = NDArray[np.uint8]  # [h, w, 3], h and w at most SIDE
 Mask = NDArray[np.bool_]
@@ -132,18 +128,12 @@ def _file(data: bytes, photo: Photo) -> Iterator[tuple[str, float]]:
 def _jpeg(image: JpegImageFile) -> Iterator[tuple[str, float]]:
     tables = image.quantization
     if 0 in tables:
-        yield "quality", quality(tables[0])
+        yield "quality", table_quality(tables[0])
     if 1 in tables:
         yield "chroma_step", float(np.mean(tables[1]))
     _, across, down, _ = image.layer[0]
     yield "subsampling", across * down  # 1 for 4:4:4, 2 for 4:2:2, 4 for 4:2:0
     yield "progressive", "progressive" in image.info
-
-
-def quality(table: list[int]) -> float:
-    """Return the quality, 1 to 100, at which the Independent JPEG Group's encoder writes such a luminance table."""
-    scale = 100 * sum(table) / _STANDARD.sum()  # per cent of the standard table
-    return float(np.clip(5000 / scale if scale > 100 else (200 - scale) / 2, 1, 100))
 
 
 def _look(pixels: Pixels) -> Iterator[tuple[str, float | bytes]]:

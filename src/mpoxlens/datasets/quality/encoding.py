@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import functools
+import io
+import struct
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL.JpegImagePlugin import JpegImageFile
 
 from mpoxlens.schema import Floats, Pixels
 
-# The luminance table of ITU-T T.81, annex K, as far as no quality above 3 meets the tables' end at 255: encoders scale
-# it by their quality.
-_STANDARD = (16, 11, 12, 14, 12, 10, 16, 14, 13, 14)
+# The luminance table of ITU-T T.81, annex K, which encoders scale by their quality.
+_STANDARD = np.array(
+    [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51,
+     87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
+     72, 92, 95, 98, 112, 100, 103, 99]
+)  # fmt: skip
 GRID = 8  # px; the side of JPEG's blocks
 SCALES = np.exp(np.linspace(np.log(0.35), np.log(3.0), 900))  # by which a side may have been resized
 _LENGTH = 8192  # of the padded spectrum
@@ -21,42 +28,22 @@ _LOUDEST = 8.0  # times the usual level; one strong line in the picture is no gr
 
 
 def jpeg_quality(data: bytes) -> float:
-    """Return the quality 1 to 100 with which a JPEG was written, from its luminance table; 100 for other formats.
-
-    The scale is that of the Independent JPEG Group's encoder.
-    """
-    table = _luminance_table(data)
-    if table is None:
+    """Return the quality 1 to 100 with which a JPEG was written, from its luminance table; 100 for other formats."""
+    try:
+        tables = JpegImageFile(io.BytesIO(data)).quantization
+    except (SyntaxError, OSError, LookupError, ValueError, struct.error):  # no JPEG
         return 100.0
-    scale = 100 * sum(table[: len(_STANDARD)]) / sum(_STANDARD)
+    return table_quality(tables[0]) if 0 in tables else 100.0
+
+
+def table_quality(table: Sequence[int]) -> float:
+    """Return the quality, 1 to 100, at which the Independent JPEG Group's encoder writes such a luminance table."""
+    steps = np.asarray(table)
+    below = steps < 255  # where a table ends; what would lie above is cut off
+    if not below.any():
+        return 1.0
+    scale = 100 * steps[below].sum() / _STANDARD[below].sum()  # per cent of the standard table
     return float(np.clip(5000 / scale if scale > 100 else (200 - scale) / 2, 1, 100))
-
-
-def _luminance_table(data: bytes) -> tuple[int, ...] | None:
-    """The quantisation table 0 of a JPEG, or None."""
-    if data[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:  # until the picture itself
-        size = int.from_bytes(data[at + 2 : at + 4], "big")
-        if data[at + 1] == 0xDB:
-            found = _first_table(data[at + 4 : at + 2 + size])
-            if found is not None:
-                return found
-        at += 2 + size
-    return None
-
-
-def _first_table(segment: bytes) -> tuple[int, ...] | None:
-    at = 0
-    while at < len(segment):
-        wide, number = segment[at] >> 4, segment[at] & 15
-        values = segment[at + 1 : at + 1 + 64 * (1 + wide)]
-        if number == 0 and len(values) == 64 * (1 + wide):
-            step = 1 + wide
-            return tuple(int.from_bytes(values[i : i + step], "big") for i in range(0, len(values), step))
-        at += 1 + 64 * (1 + wide)
-    return None
 
 
 def blockiness(pixels: Pixels) -> float:
