@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
@@ -28,7 +29,7 @@ from mpoxlens.schema import ImageRecord, Pixels
 
 __all__ = ["Link", "find_links", "group", "read_links", "write_groups", "write_links"]
 
-CHECKED = (1000, 3)  # pairs compared by their pixels at most, the likeliest: so many, and so many more an image
+CHECKED = (2000, 3)  # pairs compared by their pixels at most, the likeliest: so many, and so many more an image
 FAMILY = 12  # copies of one image among which all pairs are compared
 AT_ONCE = 1000  # pairs handed to the threads, so that results do not heap up
 
@@ -70,20 +71,26 @@ def find_links(
     tell, total = progress or _silent, 2 * len(paths)
     with tempfile.TemporaryDirectory() as folder:
         features = cached_features(paths, cache or Path(folder), threads, lambda done, _: tell(done, total))
-        names, twins = features.names, _twins(features.digests)
-        links = {(j, i): Link(names[j], names[i], "identical", 0, 1.0) for i, j in twins.items()}
-        pairs = _pairs(features, [i for i in range(len(names)) if i not in twins], threads, tell)
-        for done, link in enumerate(_confirmed(features, pairs, threads)):
-            if link is not None:
-                links[pairs[done].a, pairs[done].b] = link
-            tell(total - len(names) // 2 + done * (len(names) // 2) // len(pairs), total)
-        kin = _kin(features, links, {(pair.a, pair.b) for pair in pairs})
-        for pair, link in zip(kin, _confirmed(features, kin, threads), strict=True):
-            if link is not None:
-                links[pair.a, pair.b] = link
-        features.close()
+        with closing(features):
+            links = _links(features, threads, tell)
     tell(total, total)
     return [links[pair] for pair in sorted(links)]
+
+
+def _links(features: FeatureCache, threads: int, tell: Progress) -> dict[tuple[int, int], Link]:
+    names, total = features.names, 2 * len(features.names)
+    twins = _twins(features.digests)
+    links = {(j, i): Link(names[j], names[i], "identical", 0, 1.0) for i, j in twins.items()}
+    pairs = _pairs(features, [i for i in range(len(names)) if i not in twins], threads, tell)
+    for done, link in enumerate(_confirmed(features, pairs, threads)):
+        if link is not None:
+            links[pairs[done].a, pairs[done].b] = link
+        tell(total - len(names) // 2 + done * (len(names) // 2) // len(pairs), total)
+    kin = _kin(features, links, {(pair.a, pair.b) for pair in pairs})
+    for pair, link in zip(kin, _confirmed(features, kin, threads), strict=True):
+        if link is not None:
+            links[pair.a, pair.b] = link
+    return links
 
 
 def _silent(_done: int, _of: int) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -65,14 +67,28 @@ class FeatureCache:
     def __init__(self, names: Sequence[str], shards: Mapping[str, tuple[Path, int]]) -> None:
         self.names = tuple(names)
         self._at = [shards[name] for name in names]
-        self._open = lru_cache(OPEN)(_opened)
+        self._open: OrderedDict[Path, NpzFile] = OrderedDict()
+        self._lock = Lock()
         self.digests, self.views = self._contents()
         self.view = lru_cache(WARM)(self._view)
 
     def close(self) -> None:
-        """Close the shards, before their folder goes."""
+        """Close the shards, before their folder goes; those that are read later open again."""
         self.view.cache_clear()
-        self._open.cache_clear()
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+    def _member(self, path: Path, name: str) -> NDArray[Any]:
+        """Read from a shard; the last ones used stay open."""
+        with self._lock:
+            if path not in self._open:
+                self._open[path] = np.load(path)  # without pickle, numpy's default
+            self._open.move_to_end(path)
+            if len(self._open) > OPEN:
+                self._open.popitem(last=False)[1].close()
+            member: NDArray[Any] = self._open[path][name]
+            return member
 
     def _contents(self) -> tuple[list[str], list[int]]:
         """Of each image the digest of its pixels, and the number of its views."""
@@ -80,7 +96,7 @@ class FeatureCache:
         known: dict[Path, tuple[list[str], list[int]]] = {}
         for path, row in self._at:
             if path not in known:
-                known[path] = self._open(path)["digests"].tolist(), self._open(path)["views"].tolist()
+                known[path] = self._member(path, "digests").tolist(), self._member(path, "views").tolist()
             digests.append(known[path][0][row])
             views.append(known[path][1][row])
         return digests, views
@@ -88,12 +104,12 @@ class FeatureCache:
     def features(self, place: Place) -> Features:
         """The keypoints of one view."""
         path, row = self._at[place[0]]
-        return _unpacked(self._open(path)[f"{row}.{place[1]}.keypoints"])
+        return _unpacked(self._member(path, f"{row}.{place[1]}.keypoints"))
 
     def _view(self, place: Place) -> View:
         """One view with its pixels."""
         path, row = self._at[place[0]]
-        grey = cv2.imdecode(self._open(path)[f"{row}.{place[1]}.grey"], cv2.IMREAD_GRAYSCALE)
+        grey = cv2.imdecode(self._member(path, f"{row}.{place[1]}.grey"), cv2.IMREAD_GRAYSCALE)
         return View(np.asarray(grey, np.uint8), self.features(place))
 
 
@@ -147,11 +163,6 @@ def _names(path: Path) -> list[str]:
             return list(shard["names"].tolist())
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, KeyError):
         return []
-
-
-def _opened(path: Path) -> NpzFile:
-    shard: NpzFile = np.load(path)  # without pickle, numpy's default
-    return shard
 
 
 def _write(folder: Path, names: Sequence[str], prints: Sequence[_Print]) -> Path:
