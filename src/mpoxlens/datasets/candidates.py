@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from mpoxlens.datasets.local_features import Features, Indices, Mask
 from mpoxlens.schema import Floats, Pixels
 
-BUDGET = 8_000_000  # keypoints in the index, 0.3 kB each
-MOST, FEWEST = 800, 32  # keypoints of a view
+MOST, FEWEST = 800, 32  # keypoints of a view that the index holds, 0.3 kB each:
+FEW_VIEWS = 1000  # the most up to so many views, then fewer by the square root: a tenth for a hundred times the views
 CELL = 300  # keypoints that a cell of the index holds on average,
 MOST_CELLS = 4096  # as long as there are no more cells than this
 PROBES = 8  # cells that a keypoint looks into
@@ -71,8 +71,8 @@ class _Votes:
     voted: Floats  # [N, 2] px
 
     def take(self, rows: Indices | Mask) -> _Votes:
-        parts = (self.pair, self.weight, self.turn, self.octaves, self.asking, self.voted)
-        return _Votes(*(part[rows] for part in parts))
+        motion = self.turn[rows], self.octaves[rows], self.asking[rows], self.voted[rows]
+        return _Votes(self.pair[rows], self.weight[rows], *motion)
 
 
 def find_candidates(
@@ -114,7 +114,7 @@ def find_candidates(
 
 
 def _limit(views: int) -> int:
-    return int(np.clip(BUDGET // max(views, 1), FEWEST, MOST))
+    return max(int(MOST * min(1, (FEW_VIEWS / max(views, 1)) ** 0.5)), FEWEST)
 
 
 def _pooled(features: Callable[[int], Features], views: int) -> _Pool:

@@ -179,13 +179,12 @@ def _same(inliers: int, seen: Agreement) -> bool:
     to 20 inliers; two photographs under one very large logo have any number of inliers and a share of .5.
     """
     share, area = seen.share, seen.area
-    dense = area >= 0.75 * seen.overlap  # a strip with a caption is mostly plain
+    caption = seen.overlap < 0.25 and area < 0.75 * seen.overlap  # a strip, and mostly plain
     return (
         (inliers >= 40 and share >= 0.52 and area >= 0.25)  # under a large caption
         or (inliers >= 20 and share >= 0.65 and area >= 0.2)
-        or (
-            inliers >= 12 and share >= 0.85 and area >= 0.08 and dense
-        )  # the edges of two crops, or one picture of a collage
+        # the edges of two crops, or one picture of a collage
+        or (inliers >= 12 and share >= 0.85 and area >= 0.08 and not caption)
         or (inliers >= 7 and share >= 0.75 and area >= 0.2)
         or (share >= 0.8 and area >= 0.3)  # skin too smooth for many keypoints
     )

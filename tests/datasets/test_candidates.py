@@ -1,0 +1,82 @@
+"""The index finds a small crop among many others, however few keypoints it may hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from mpoxlens.datasets import candidates
+from mpoxlens.datasets.candidates import Candidate, find_candidates
+from mpoxlens.datasets.duplicates import find_links
+from mpoxlens.datasets.local_features import Features, extract
+from mpoxlens.datasets.phantom import draw
+
+
+def grey(seed: int, size: int = 300) -> np.ndarray:
+    return np.asarray(Image.fromarray(draw(seed, size=size).pixels).convert("L"))
+
+
+@pytest.fixture(scope="module")
+def views() -> list[Features]:
+    """Forty drawings, a quarter of the third enlarged, and the fifth mirrored."""
+    drawn = [grey(seed) for seed in range(40)]
+    quarter = np.asarray(Image.fromarray(drawn[3][60:210, 90:240]).resize((300, 300), Image.Resampling.BICUBIC))
+    return [extract(image) for image in [*drawn, quarter, np.asarray(ImageOps.mirror(Image.fromarray(drawn[5])))]]
+
+
+def found(views: list[Features], images: list[int] | None = None, threads: int = 1) -> list[Candidate]:
+    numbers = images or list(range(len(views)))
+    return find_candidates(lambda view: views[view], numbers, threads=threads, tell=lambda _done, _of: None)
+
+
+def best(candidates: list[Candidate], count: int) -> list[tuple[int, int, bool]]:
+    return [(one.a, one.b, one.mirrored) for one in sorted(candidates, key=lambda one: -one.score)[:count]]
+
+
+@pytest.mark.parametrize("most", [800, 50])
+def test_crop_and_mirror_image_come_first(views: list[Features], monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(candidates, "MOST", most)
+    assert set(best(found(views), 2)) == {(3, 40, False), (5, 41, True)}
+
+
+def test_many_images_have_fewer_keypoints_each(views: list[Features], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "FEW_VIEWS", 0.42)  # a tenth of the keypoints for a hundred times as many views
+    monkeypatch.setattr(candidates, "MOST", 600)
+    assert set(best(found(views), 2)) == {(3, 40, False), (5, 41, True)}
+
+
+def test_two_views_of_one_image_are_no_candidates(views: list[Features]) -> None:
+    images = list(range(42))
+    images[40] = 3
+    pairs = {(one.a, one.b) for one in found(views, images)}
+    assert (5, 41) in pairs
+    assert (3, 40) not in pairs
+
+
+def test_threads_and_runs_agree(views: list[Features]) -> None:
+    assert found(views, threads=2) == found(views) != []
+
+
+def test_nothing_to_index(views: list[Features]) -> None:
+    assert found([]) == []
+    assert found([Features.joined([])] * 3) == []
+    assert found(views[:1]) == []
+
+
+@given(order=st.permutations(range(6)))
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_links_do_not_depend_on_order(tmp_path: Path, order: list[int]) -> None:
+    paths = {}
+    for number in range(3):
+        image = Image.fromarray(draw(number, size=128).pixels)
+        for copy, changed in enumerate((image, image.crop((10, 20, 100, 110)))):
+            paths[f"{number}{copy}" * 32] = tmp_path / f"{number}-{copy}.png"
+            changed.save(tmp_path / f"{number}-{copy}.png")
+    names = list(paths)
+    links = find_links({names[i]: paths[names[i]] for i in order}, cache=tmp_path / "cache")
+    assert [(link.a[:2], link.b[:2]) for link in links] == [("00", "01"), ("10", "11"), ("20", "21")]
