@@ -82,7 +82,7 @@ def one_of_each_group(originals: Sequence[Original]) -> list[Original]:
 
 def ours(files: Files, threads: int) -> Pairs:
     """The links of mpoxlens."""
-    from mpoxlens.datasets.duplicates import find_links
+    from mpoxlens.datasets.duplicates.search import find_links
 
     number = {hashlib.sha256(path.read_bytes()).hexdigest(): i for i, path in enumerate(files.paths)}
     paths = {sha256: files.paths[i] for sha256, i in number.items()}

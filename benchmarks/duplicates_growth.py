@@ -70,7 +70,7 @@ def images(count: int, folder: Path) -> dict[str, Path]:
 
 def extract(count: int, folder: Path) -> dict[str, float]:
     """Fill the feature cache; only what is missing is extracted."""
-    from mpoxlens.datasets.feature_cache import cached_features
+    from mpoxlens.datasets.duplicates.feature_cache import cached_features
 
     paths = images(count, folder / "images")
     start, cpu = time.perf_counter(), time.process_time()
@@ -83,7 +83,7 @@ def extract(count: int, folder: Path) -> dict[str, float]:
 
 def search(count: int, folder: Path) -> dict[str, float]:
     """Find the links with the features cached, and compare them with what was planted."""
-    from mpoxlens.datasets.duplicates import find_links
+    from mpoxlens.datasets.duplicates.search import find_links
 
     paths = images(count, folder / "images")
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)

@@ -25,9 +25,9 @@ from pyarrow import parquet
 import record
 from mpoxlens.datasets.audit import cues
 from mpoxlens.datasets.audit.audit import audit
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.export.export import export
 from mpoxlens.datasets.labels import Predicted, conflicts, mislabels
-from mpoxlens.datasets.links import Link
 from mpoxlens.datasets.manifest import Manifest, apply, clustered, read_manifest, write_manifest
 from mpoxlens.datasets.reviews import Review
 from mpoxlens.datasets.split import by_source, folds, sides

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.labels import conflicts, mislabels, probe, read_predicted, write_doubts
-from mpoxlens.datasets.links import Link
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.errors import DataError
 from mpoxlens.schema import ImageRecord

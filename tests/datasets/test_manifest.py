@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.ingest import collect
-from mpoxlens.datasets.links import Link
 from mpoxlens.datasets.manifest import CONFLICT, Manifest, apply, read_manifest, write_manifest
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.datasets.reviews import Review

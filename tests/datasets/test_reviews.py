@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.reviews import (
     ACTIONS,
     COLUMNS,

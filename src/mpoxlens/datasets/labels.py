@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mpoxlens.datasets.groups import group
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.groups import group
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.split import folds
 from mpoxlens.datasets.tables import read_table, write_table

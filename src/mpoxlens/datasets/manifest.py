@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mpoxlens.datasets.groups import group
+from mpoxlens.datasets.duplicates.groups import group
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.label_codes import code
-from mpoxlens.datasets.links import Link
 from mpoxlens.datasets.reviews import Review, apply_verdicts, flags_of, reviewed_links, unknown
 from mpoxlens.datasets.tables import read_table, write_table
 from mpoxlens.errors import DataError, MpoxlensError

@@ -9,7 +9,7 @@ from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.tables import write_csv
 from mpoxlens.errors import DataError
 from mpoxlens.schema import ImageRecord

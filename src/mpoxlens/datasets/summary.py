@@ -12,8 +12,8 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.table import Table
 
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.labels import Doubt
-from mpoxlens.datasets.links import Link
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.split import Split
 from mpoxlens.datasets.workspace import Workspace

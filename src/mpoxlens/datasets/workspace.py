@@ -11,33 +11,23 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from mpoxlens.datasets import manifest as manifests
 from mpoxlens.datasets import split as splits
+from mpoxlens.datasets.duplicates.links import Link, export_links, read_links, write_links
+from mpoxlens.datasets.duplicates.search import VERSION, find_links
 from mpoxlens.datasets.ingest import collect
 from mpoxlens.datasets.labels import Doubt, Predicted, conflicts, mislabels, write_doubts
-from mpoxlens.datasets.links import Link
 from mpoxlens.datasets.manifest import Manifest, clustered, read_manifest, write_manifest
 from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.datasets.reviews import Review, read_reviews, settled, write_reviews
 from mpoxlens.datasets.split import Split
 from mpoxlens.datasets.tables import read_table, write_csv, write_table
 from mpoxlens.errors import DataError, MpoxlensError
-
-_LINKS = pa.schema(
-    {
-        "a": pa.string(),
-        "b": pa.string(),
-        "method": pa.string(),
-        "inliers": pa.int64(),
-        "overlap": pa.float64(),
-        "map": pa.list_(pa.float64()),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -70,7 +60,7 @@ class Workspace:
     def links(self) -> list[Link]:
         """The links between all photographs. DataError when they were not looked for since photographs came."""
         mend = f"mpoxlens data duplicates {self.path}"
-        links = _stored_links(self.table("links"), mend, _content(self.manifest()))
+        links = read_links(self.table("links"), _content(self.manifest()), mend)
         if links is None:
             raise DataError(str(self.table("links")), "made before the last photographs came", mend)
         return links
@@ -100,19 +90,17 @@ def duplicates(work: Workspace, tell: Tell = silent) -> list[Link]:
     Besides `links.parquet`, by content, it writes `links.csv` (file_a, file_b, method, inliers, overlap) and
     `groups.csv` (file, group), in which every file stands, copies of the same content too.
     """
-    from mpoxlens.datasets.duplicates import find_links
-
     found = work.manifest()
     of = _content(found)
-    links = _stored_links(work.table("links"), "", of) if work.table("links").exists() else None
+    mend = f"mpoxlens data duplicates {work.path}"
+    links = read_links(work.table("links"), of, mend) if work.table("links").exists() else None
     if links is None:
         links = find_links(
             found.paths,
             cache=work.path / "prints",
             progress=lambda done, all_: tell("looking for copies", done, all_),
         )
-        rows = pa.Table.from_pylist([asdict(link) for link in links], _LINKS.with_metadata({"of": of}))
-        write_table(rows, work.table("links"))
+        write_links(links, work.table("links"), of)
     _write_for_others(work, found, links)
     return links
 
@@ -212,21 +200,12 @@ def write_problems(problems: Iterable[MpoxlensError], path: Path) -> None:
 
 
 def _content(manifest: Manifest) -> str:
-    return hashlib.sha256("".join(r.sha256 for r in manifest.records).encode()).hexdigest()
-
-
-def _stored_links(path: Path, mend: str, of: str) -> list[Link] | None:
-    table = read_table(path, mend)
-    if not table.schema.equals(_LINKS) or (table.schema.metadata or {}).get(b"of") != of.encode():
-        return None
-    return [Link(**row | {"map": tuple(row["map"] or ())}) for row in table.to_pylist()]
+    return hashlib.sha256("".join([VERSION, *(r.sha256 for r in manifest.records)]).encode()).hexdigest()
 
 
 def _write_for_others(work: Workspace, found: Manifest, links: Sequence[Link]) -> None:
-    name = {r.sha256: r.path for r in found.records}
-    rows = [(name[one.a], name[one.b], one.method, one.inliers, one.overlap) for one in links]
-    rows += [(name[one.sha256], one.path, "identical", 0, 1.0) for one in found.copies]
-    write_csv(("file_a", "file_b", "method", "inliers", "overlap"), rows, work.path / "links.csv")
+    files = {r.sha256: r.path for r in found.records}
+    export_links(links, files, ((r.sha256, r.path) for r in found.copies), work.path / "links.csv")
     write_csv(("file", "group"), sorted(_groups(found, links).items()), work.path / "groups.csv")
 
 

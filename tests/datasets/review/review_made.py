@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.workspace import Workspace
 
 

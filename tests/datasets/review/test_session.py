@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from review_made import Made
 
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.manifest import apply
 from mpoxlens.datasets.review.session import ChangedError, Session
 from mpoxlens.datasets.reviews import Review, read_reviews, write_reviews

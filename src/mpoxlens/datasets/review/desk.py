@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.review.queue import KINDS, Item, Queue
 from mpoxlens.datasets.review.session import Change, Session, StaleError
 from mpoxlens.datasets.reviews import Review

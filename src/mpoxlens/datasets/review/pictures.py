@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mpoxlens.datasets.local_features import Features, Matrix, align, extract
+from mpoxlens.datasets.duplicates.local_features import Features, Matrix, align, extract
 from mpoxlens.errors import PhotoError
 from mpoxlens.photo import read_photo
 from mpoxlens.schema import Pixels

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from mpoxlens.datasets.groups import group
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.groups import group
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.manifest import CONFLICT, Manifest
 from mpoxlens.datasets.tables import read_table
 from mpoxlens.datasets.workspace import Workspace

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.reviews import VERDICTS, Review, box, read_reviews, write_reviews
 from mpoxlens.errors import DataError
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor, ImageOps
 
-from mpoxlens.datasets.duplicates import find_links
-from mpoxlens.datasets.evidence import CROSS, GAP, SIDE, evidence_picture
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.evidence import CROSS, GAP, SIDE, evidence_picture
+from mpoxlens.datasets.duplicates.links import Link
+from mpoxlens.datasets.duplicates.search import find_links
 from mpoxlens.datasets.phantom import draw
 
 

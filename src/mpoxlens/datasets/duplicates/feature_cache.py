@@ -22,7 +22,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from mpoxlens.datasets.local_features import KEYPOINTS, Features, extract
+from mpoxlens.datasets.duplicates.local_features import KEYPOINTS, Features, extract
 from mpoxlens.photo import read_photo
 from mpoxlens.schema import Pixels
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.schema import ImageRecord
 
 

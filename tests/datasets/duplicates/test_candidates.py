@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from mpoxlens.datasets import candidates
-from mpoxlens.datasets.candidates import Candidate, find_candidates
-from mpoxlens.datasets.duplicates import find_links
-from mpoxlens.datasets.local_features import Features, extract
+from mpoxlens.datasets.duplicates import candidates
+from mpoxlens.datasets.duplicates.candidates import Candidate, find_candidates
+from mpoxlens.datasets.duplicates.local_features import Features, extract
+from mpoxlens.datasets.duplicates.search import find_links
 from mpoxlens.datasets.phantom import draw
 
 

@@ -16,7 +16,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from mpoxlens.datasets.local_features import Features, Indices, Mask
+from mpoxlens.datasets.duplicates.local_features import Features, Indices, Mask
 from mpoxlens.schema import Floats, Pixels
 
 MOST, FEWEST = 800, 32  # keypoints of a view that the index holds, 0.3 kB each:

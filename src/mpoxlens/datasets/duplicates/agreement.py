@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mpoxlens.datasets.local_features import Mask, Matrix, plausible
+from mpoxlens.datasets.duplicates.local_features import Mask, Matrix, plausible
 from mpoxlens.schema import Floats, Pixels
 
 SAME = 0.65  # local correlation from which a place counts as the same; a re-encoded copy has .8 to 1, strangers about 0

@@ -16,14 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
-from mpoxlens.datasets import candidates, duplicates, feature_cache
-from mpoxlens.datasets.agreement import agreement
-from mpoxlens.datasets.duplicates import Link, find_links, group
-from mpoxlens.datasets.local_features import align, extract
+from mpoxlens.datasets.duplicates import candidates, feature_cache
+from mpoxlens.datasets.duplicates import search as duplicates
+from mpoxlens.datasets.duplicates.agreement import agreement
+from mpoxlens.datasets.duplicates.groups import group
+from mpoxlens.datasets.duplicates.links import Link
+from mpoxlens.datasets.duplicates.local_features import align, extract
+from mpoxlens.datasets.duplicates.search import find_links
 from mpoxlens.errors import PhotoError
 from mpoxlens.schema import ImageRecord
+from real import SHARED
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "skin"
 SIDE = 300
 
 
@@ -246,7 +249,7 @@ def test_groups_do_not_depend_on_order(pairs: list[tuple[str, str]], names: list
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"the shared photographs are not at {REAL}")
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"the shared photographs are not at {SHARED}")
 def test_known_copies_among_the_shared_photographs() -> None:
     same = [
         {"ahsan2022_monkeypox_39.jfif", "msid_monkeypox_monkeypox278.png", "msid_monkeypox_monkeypox279.png"},
@@ -255,8 +258,8 @@ def test_known_copies_among_the_shared_photographs() -> None:
         {"msid_chickenpox_chickenpox62.png", "msid_monkeypox_monkeypox50.png"},  # two labels
     ]
     alone = {f"msid_normal_normal{n}.png" for n in (45, 63, 65, 132, 157, 177)}  # studio portraits much alike
-    with (REAL / "labels.csv").open() as table:
-        files = {Path(row["file"]).name: (row["sha256"], REAL / row["file"]) for row in csv.DictReader(table)}
+    with (SHARED / "labels.csv").open() as table:
+        files = {Path(row["file"]).name: (row["sha256"], SHARED / row["file"]) for row in csv.DictReader(table)}
     chosen = sorted(alone.union(*same))
     links = find_links({files[name][0]: files[name][1] for name in chosen})
     records = [ImageRecord(files[name][0], name, "", "", None, 1, 1, "") for name in chosen]

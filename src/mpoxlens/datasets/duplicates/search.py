@@ -1,4 +1,4 @@
-"""Which images show the same photograph, and the groups that no split may cut.
+"""Which images show the same photograph.
 
 Whole-image hashes miss crops and collages, so candidates come from shared keypoints (see `candidates`). A candidate is
 confirmed when there is an affine map under which the pixels agree (see `local_features` and `agreement`). What counts
@@ -13,22 +13,21 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
-from mpoxlens.datasets.agreement import Agreement, agreement
-from mpoxlens.datasets.candidates import find_candidates
-from mpoxlens.datasets.feature_cache import FeatureCache, Place, cached_features
-from mpoxlens.datasets.links import Link, read_links, write_groups, write_links
-from mpoxlens.datasets.local_features import Matrix, align
-from mpoxlens.schema import ImageRecord, Pixels
+from mpoxlens.datasets.duplicates.agreement import Agreement, agreement
+from mpoxlens.datasets.duplicates.candidates import find_candidates
+from mpoxlens.datasets.duplicates.feature_cache import FeatureCache, Place, cached_features
+from mpoxlens.datasets.duplicates.links import Link
+from mpoxlens.datasets.duplicates.local_features import Matrix, align
+from mpoxlens.schema import Pixels
 
-__all__ = ["Link", "find_links", "group", "read_links", "write_groups", "write_links"]
-
+VERSION = "2"  # of all that decides which links are found
 CHECKED = (2000, 3)  # pairs compared by their pixels at most, the likeliest: so many, and so many more an image
 FAMILY = 12  # copies of one image among which all pairs are compared
 AT_ONCE = 1000  # pairs handed to the threads, so that results do not heap up
@@ -188,29 +187,3 @@ def _same(inliers: int, seen: Agreement) -> bool:
         or (inliers >= 7 and share >= 0.75 and area >= 0.2)
         or (share >= 0.8 and area >= 0.3)  # skin too smooth for many keypoints
     )
-
-
-def group(records: Sequence[ImageRecord], links: Iterable[Link]) -> list[ImageRecord]:
-    """Fill in `group`: images are together when links, or one patient of one source, join them, however indirectly.
-
-    A group is named by the first 12 digits of its smallest sha256, so the name stays when other images come or go.
-    """
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        parent.setdefault(name, name)
-        while parent[name] != name:
-            parent[name] = name = parent[parent[name]]
-        return name
-
-    def join(a: str, b: str) -> None:
-        small, large = sorted((root(a), root(b)))
-        parent[large] = small  # so that the root is always the smallest
-
-    for link in links:
-        join(link.a, link.b)
-    patients: dict[tuple[str, str], str] = {}
-    for record in records:
-        if record.patient is not None:
-            join(patients.setdefault((record.source, record.patient), record.sha256), record.sha256)
-    return [replace(record, group=root(record.sha256)[:12]) for record in records]

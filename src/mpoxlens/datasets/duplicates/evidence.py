@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mpoxlens.datasets.links import Link
+from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.photo import read_photo
 
 SIDE = 480  # px of a photograph's longer side

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mpoxlens.datasets import feature_cache
-from mpoxlens.datasets.feature_cache import FeatureCache, cached_features
+from mpoxlens.datasets.duplicates import feature_cache
+from mpoxlens.datasets.duplicates.feature_cache import FeatureCache, cached_features
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.errors import PhotoError
 

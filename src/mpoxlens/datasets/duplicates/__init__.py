@@ -1,0 +1,1 @@
+"""Which images show the same photograph, and the clusters that no split may cut."""
