@@ -55,8 +55,7 @@ class Manifest:
 def apply(manifest: Manifest, links: Sequence[Link], reviews: Sequence[Review] = ()) -> Manifest:
     """Return the manifest as it is to be used: reviewers' decisions applied, every photograph in its cluster.
 
-    A file that came under two labels is left out until a reviewer says which one holds. Links of photographs that are
-    left out join nobody: a collage is no reason to put the people in it together.
+    A file that came under two labels is left out until a reviewer says which one holds.
 
     Raises:
         DataError: nothing is left.
@@ -84,9 +83,7 @@ def apply(manifest: Manifest, links: Sequence[Link], reviews: Sequence[Review] =
 
 def clustered(manifest: Manifest, links: Sequence[Link]) -> tuple[ImageRecord, ...]:
     """Return the records with the group of each: linked photographs, and all of one patient."""
-    known = {record.sha256 for record in manifest.records}
-    links = [*links, *_patients_of_copies(manifest)]
-    return tuple(group(manifest.records, [one for one in links if {one.a, one.b} <= known]))
+    return tuple(group(manifest.records, [*links, *_patients_of_copies(manifest)]))
 
 
 def _patients_of_copies(manifest: Manifest) -> list[Link]:
