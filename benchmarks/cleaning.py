@@ -3,20 +3,25 @@
 One probe (logistic regression on frozen ImageNet features of EfficientNet-Lite0, five folds), three data sets: the
 files as published with every file its own group, the same files in their groups, and what is left after review in its
 groups. Intervals are by the final groups throughout. The second probe, the label of the nearest photograph on the
-learning side, remembers and nothing else.
+learning side, remembers and nothing else. Then what cheap cues tell of mpox against the other rashes, before and after
+(see `mpoxlens data audit`), and how far the two readers agree.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import record
+from mpoxlens.datasets.audit.audit import audit
 from mpoxlens.datasets.labels import FOLDS, SEED, probe
 from mpoxlens.datasets.manifest import Manifest, clustered
+from mpoxlens.datasets.review.kappa import agreement
 from mpoxlens.datasets.reviews import read_reviews, reviewed_links
 from mpoxlens.datasets.split import folds
 from mpoxlens.datasets.workspace import Workspace, apply, duplicates, ingest
@@ -48,6 +53,8 @@ def measured(work: Workspace) -> list[record.Row]:
     """Return the figures of the three data sets."""
     ingest(work, [DATA])
     duplicates(work)
+    work.table("clean").unlink(missing_ok=True)  # so that the first audit is of what was published
+    before = audit(work, without=("healthy",), shuffles=0)
     reviews = [one for name in REVIEWS for one in read_reviews(record.ROOT / "reviews" / name)]
     clean, found = apply(work, reviews), work.manifest()
     grouped = replace(found, records=clustered(found, reviewed_links(work.links(), reviews)))
@@ -71,7 +78,22 @@ def measured(work: Workspace) -> list[record.Row]:
                 rows.append(
                     record.Row(f"{name}, {question}: {what} [{figure.low:.3f}–{figure.high:.3f}]", figure.value, "")
                 )
-    return rows
+    after = {one.cue: one for one in audit(work, without=("healthy",), shuffles=0).rows}
+    for one in before.rows:
+        for name, seen in (("as published", one), ("grouped and reviewed", after[one.cue])):
+            measure = f"{name}: mpox told from other rashes by {one.cue} alone [{seen.low:.3f}–{seen.high:.3f}]"
+            rows.append(record.Row(measure, seen.auroc, ""))
+    return [*rows, *_agreement(work)]
+
+
+def _agreement(work: Workspace) -> Iterator[record.Row]:
+    """Give what the readers decided, and how far they agree."""
+    one, other = (read_reviews(record.ROOT / "reviews" / f"reviewer-{n}.csv") for n in (1, 2))
+    for reason, count in Counter(r.reason for r in work.reviews() if r.action == "drop").most_common():
+        yield record.Row(f"left out: {reason}", count, "")
+    found = agreement(one, other, work.clustered())
+    for name, figure in (("keep, drop or relabel", found.kappa), *found.kappa_flags.items()):
+        yield record.Row(f"Cohen's kappa, {name} [{figure.low:.2f}–{figure.high:.2f}]", figure.value, "")
 
 
 def _figures(records: list[ImageRecord], features: Floats, final: list[str]) -> dict[str, Figure]:

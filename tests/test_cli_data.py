@@ -80,6 +80,15 @@ def test_links_and_groups_are_tables_that_other_tools_read(work: Path) -> None:
     assert group["mpox/3.png"] == group["mpox/again.png"]
 
 
+def test_every_link_can_be_looked_at(work: Path, run: Run, tmp_path: Path) -> None:
+    assert run("duplicates", work, "--pictures", tmp_path / "pictures").exit_code == 0
+    pictures = sorted((tmp_path / "pictures").iterdir())
+    assert len(pictures) == 3
+    for path in pictures:
+        with Image.open(path) as picture:
+            assert picture.width > 480
+
+
 def test_duplicates_are_not_looked_for_twice(work: Path, run: Run) -> None:
     before = (work / "links.parquet").stat().st_mtime_ns
     assert run("duplicates", work).exit_code == 0

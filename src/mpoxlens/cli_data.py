@@ -71,10 +71,13 @@ def ingest(ctx: click.Context, work: Path, folders: Sequence[Path], layout: str 
 
 @data.command(epilog=EPILOG)
 @click.argument("work", type=FOLDER)
-def duplicates(work: Path) -> None:
+@click.option("--pictures", type=FOLDER, help="Draw every link into this folder, the weakest first.")
+def duplicates(work: Path, pictures: Path | None) -> None:
     """Find every pair that shows the same photograph: links.csv, groups.csv."""
     with _step("progress").progress() as tell:
         links = _step("workspace").duplicates(_work(work), tell)
+        if pictures:
+            _step("duplicates.evidence").write_pictures(links, _work(work).manifest().paths, pictures, tell)
     _step("summary").linked(_work(work), links)
 
 

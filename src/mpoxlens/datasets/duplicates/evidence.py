@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +11,25 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mpoxlens.datasets.duplicates.links import Link
+from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.photo import read_photo
+from mpoxlens.screening.output import write_whole
 
 SIDE = 480  # px of a photograph's longer side
 GAP = 12  # px between the two
 OUTLINE, CROSS = "cyan", ("yellow", "orange", "lime", "magenta", "red", "white", "deepskyblue", "pink", "gold")
 
 Corners = NDArray[np.float64]
+
+
+def write_pictures(links: Sequence[Link], paths: Mapping[str, Path], folder: Path, tell: Tell = silent) -> None:
+    """Write one picture a link, weakest evidence first in the order of names; faces in them are not hidden."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for n, link in enumerate(sorted(links, key=lambda one: (one.inliers, one.overlap, one.a, one.b))):
+        picture = evidence_picture(paths[link.a], paths[link.b], link)
+        name = f"{n:05d}-{link.a[:8]}-{link.b[:8]}.png"
+        write_whole(folder / name, partial(picture.save, format="PNG"))
+        tell("drawing", n + 1, len(links))
 
 
 def evidence_picture(a: Path, b: Path, link: Link) -> Image.Image:
