@@ -24,7 +24,8 @@ from mpoxlens.datasets.manifest import Manifest, clustered
 from mpoxlens.datasets.review.kappa import agreement
 from mpoxlens.datasets.reviews import read_reviews, reviewed_links
 from mpoxlens.datasets.split import folds
-from mpoxlens.datasets.workspace import Workspace, apply, duplicates, ingest
+from mpoxlens.datasets.steps import apply, duplicates, ingest
+from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.evaluation.metrics import Figure, auroc, with_interval
 from mpoxlens.schema import Floats, ImageRecord
 from mpoxlens.vision.features import frozen_features

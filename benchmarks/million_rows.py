@@ -62,7 +62,7 @@ def step_apply(folder: Path, count: int) -> None:
     """Apply decisions and find clusters."""
     manifest, (_, links) = read_manifest(folder / "manifest.parquet"), made(count)
     verdicts = [Review(_sha(i), "drop", "", "drawing", "a", "2026-01-01") for i in range(0, count, 100)]
-    write_manifest(apply(manifest, links, verdicts), folder / "clean.parquet")
+    write_manifest(apply(manifest, links, verdicts), folder / "clean.parquet", Workspace(folder).state("clean"))
 
 
 def step_read(folder: Path, count: int) -> None:

@@ -31,7 +31,8 @@ import record
 from made_pairs import SHARED
 from mpoxlens.datasets.phantom import STAGES, draw
 from mpoxlens.datasets.quality.quality import Inspector, quality
-from mpoxlens.datasets.workspace import Workspace, ingest
+from mpoxlens.datasets.steps import ingest
+from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.photo import decode_photo
 
 READINGS = ("reviewer-1", "reviewer-2")  # limits were set against the first; the second read without sight of it

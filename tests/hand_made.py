@@ -39,10 +39,12 @@ def workspace(path: Path, root: Path, records: Sequence[ImageRecord], dropped: S
     path.mkdir(parents=True)
     every = sorted((*records, *dropped), key=lambda r: r.sha256)
     write_manifest(Manifest(root, tuple(every)), work.table("manifest"))
-    write_manifest(Manifest(root, tuple(sorted(records, key=lambda r: r.sha256))), work.table("clean"))
+    clean = Manifest(root, tuple(sorted(records, key=lambda r: r.sha256)))
+    write_manifest(clean, work.table("clean"), work.state("clean"))
     return work
 
 
 def split(work: Workspace, parts: Mapping[str, str]) -> None:
     """Write split.parquet: the part of each sha256."""
-    write_table(pa.table({"sha256": list(parts), "part": list(parts.values())}), work.table("split"))
+    table = pa.table({"sha256": list(parts), "part": list(parts.values())})
+    write_table(table, work.table("split"), work.state("split"))

@@ -56,7 +56,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def test_ingest_tells_what_it_could_not_use_and_keeps_the_rest(scraped: Path, run: Run, tmp_path: Path) -> None:
     done = run("ingest", tmp_path, scraped)
     assert "mpoxlens: mpox/broken.jpg: not a photo in a format that we read" in done.stderr
-    assert "1 further files have the content of one of these" in done.stdout
+    assert "1 further file with the content of one of these" in done.stdout
     assert [row["what"] for row in _rows(tmp_path / "problems.csv")] == ["mpox/broken.jpg"]
     assert parquet.read_table(tmp_path / "manifest.parquet").num_rows == 18 + 1  # and a copy
 
@@ -128,7 +128,10 @@ def test_a_split_that_leaks_is_refused_by_the_names_of_its_files(work: Path, run
     leak.write_text("file,part\nmpox/1.png,train\nmpox/copy.jpg,test\n")
     done = run("split", work, "--check", leak)
     assert done.exit_code == 2
-    assert "mpox/copy.jpg: shows the same person or photograph as mpox/1.png" in done.stderr
+    assert (
+        "1 cluster is cut: the same person or photograph is in two parts: mpox/copy.jpg (test) and mpox/1.png"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,6 +153,27 @@ def test_a_mistake_is_one_line(
     assert done.exit_code == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_copy_of_the_same_content_leaks_too(work: Path, run: Run, tmp_path: Path) -> None:
+    run("apply", work)
+    leak = tmp_path / "leak.csv"
+    leak.write_text("file,part\nmpox/3.png,train\nmpox/again.png,test\n")
+    assert "mpox/again.png (test) and mpox/3.png (train)" in run("split", work, "--check", leak).stderr
+    leak.write_text("file,part\nmpox/1.png,train\nmpox/again.png,test\n")  # two photographs
+    done = run("split", work, "--check", leak)
+    assert done.exit_code == 0
+    assert "2 files, no cluster is in two parts; it does not name 16 photographs" in done.stdout
+
+
+def test_a_split_of_another_kind_is_kept_until_it_is_given_up(work: Path, run: Run) -> None:
+    run("apply", work)
+    run("split", work, "--folds", 3, "--fresh")
+    done = run("split", work, "--folds", 4)
+    assert done.exit_code == 2
+    assert "it holds a split of another kind (3 folds); give --fresh to split anew" in done.stderr
+    assert run("split", work, "--folds", 4, "--fresh").exit_code == 0
+    assert {row["part"] for row in _rows(work / "split.csv")} == set("0123")
 
 
 def test_status_shows_what_is_done(work: Path, run: Run) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,13 @@ def _work(folder: Path) -> Workspace:
     return found
 
 
+@contextmanager
+def _at_work(folder: Path) -> Iterator[Any]:
+    """Show progress, and keep a second run out of the workspace meanwhile."""
+    with _step("workspace").alone(_work(folder)), _step("progress").progress() as tell:
+        yield tell
+
+
 @data.command(epilog=EPILOG)
 @click.argument("work", type=FOLDER)
 @click.argument("folders", metavar="DIR...", type=FOLDER, nargs=-1, required=True)
@@ -63,22 +71,26 @@ def _work(folder: Path) -> Workspace:
 @click.pass_context
 def ingest(ctx: click.Context, work: Path, folders: Sequence[Path], layout: str | None) -> None:
     """Read labelled folders, tables and published data sets into WORK."""
-    with _step("progress").progress() as tell:
-        found = _step("workspace").ingest(_work(work), folders, layout, tell)
-    _step("summary").ingested(found)
+    summary = _step("summary")
+    before = summary.known(_work(work))
+    with _at_work(work) as tell:
+        found = _step("steps").ingest(_work(work), folders, layout, tell)
+    summary.ingested(found, before)
     ctx.exit(1 if found.problems else 0)
 
 
 @data.command(epilog=EPILOG)
 @click.argument("work", type=FOLDER)
 @click.option("--pictures", type=FOLDER, help="Draw every link into this folder, the weakest first.")
-def duplicates(work: Path, pictures: Path | None) -> None:
+@click.pass_context
+def duplicates(ctx: click.Context, work: Path, pictures: Path | None) -> None:
     """Find every pair that shows the same photograph: links.csv, groups.csv."""
-    with _step("progress").progress() as tell:
-        links = _step("workspace").duplicates(_work(work), tell)
+    with _at_work(work) as tell:
+        links, problems = _step("steps").duplicates(_work(work), tell)
         if pictures:
             _step("duplicates.evidence").write_pictures(links, _work(work).manifest().paths, pictures, tell)
     _step("summary").linked(_work(work), links)
+    ctx.exit(1 if _step("summary").told(problems) else 0)
 
 
 @data.command(epilog=EPILOG)
@@ -86,7 +98,7 @@ def duplicates(work: Path, pictures: Path | None) -> None:
 @click.pass_context
 def quality(ctx: click.Context, work: Path) -> None:
     """Measure quality, and flag what may be no plain photograph of skin."""
-    with _step("progress").progress() as tell:
+    with _at_work(work) as tell:
         table = _step("quality.quality").quality(_work(work), tell)
     ctx.exit(1 if _step("summary").flagged(table) else 0)
 
@@ -94,18 +106,20 @@ def quality(ctx: click.Context, work: Path) -> None:
 @data.command(epilog=EPILOG)
 @click.argument("work", type=FOLDER)
 @click.option("--predictions", type=FOLDER, help="predictions.parquet of a run; else a probe is fitted here (torch).")
-def labels(work: Path, predictions: Path | None) -> None:
+@click.pass_context
+def labels(ctx: click.Context, work: Path, predictions: Path | None) -> None:
     """List labels to doubt: conflicts between copies, and probable mislabels."""
     module = _step("labels")
-    with _step("progress").progress() as tell:
+    with _at_work(work) as tell:
 
         def predicted(manifest: Manifest) -> Any:
             features = workshop("mpoxlens.vision.features", "mpoxlens data labels without --predictions", "train")
             return module.probe(*features.frozen_features(manifest, _work(work).table("features"), tell=tell))
 
         given = (lambda _: module.read_predicted(predictions)) if predictions else predicted
-        doubts = _step("workspace").labels(_work(work), given, tell)
+        doubts, problems = _step("steps").labels(_work(work), given, tell)
     _step("summary").doubted(_work(work), doubts)
+    ctx.exit(1 if _step("summary").told(problems) else 0)
 
 
 @data.command(epilog=EPILOG)
@@ -145,12 +159,18 @@ def agreement(files: tuple[Path, Path], work: Path | None, out: Path | None, com
 @click.option(
     "--decisions", type=FOLDER, multiple=True, help="A decisions file; of two verdicts the later file's holds."
 )
+@click.option("--forget", is_flag=True, help="Forget the decisions that were applied before.")
 @click.pass_context
-def apply_(ctx: click.Context, work: Path, decisions: Sequence[Path]) -> None:
-    """Apply reviewers' decisions and put every photograph into its cluster."""
-    read = _step("reviews").read_reviews
-    clean = _step("workspace").apply(_work(work), [one for path in decisions for one in read(path)])
-    _step("summary").applied(_work(work), clean)
+def apply_(ctx: click.Context, work: Path, decisions: Sequence[Path], forget: bool) -> None:
+    """Apply reviewers' decisions and put every photograph into its cluster.
+
+    Without --decisions, those that were applied before hold again.
+    """
+    given = [one for path in decisions for one in _step("reviews").read_reviews(path)]
+    with _step("workspace").alone(_work(work)):
+        reviews = given if given or forget else _work(work).reviews()
+        clean = _step("steps").apply(_work(work), reviews)
+    _step("summary").applied(_work(work), clean, len(reviews))
     ctx.exit(1 if clean.problems else 0)
 
 
@@ -161,7 +181,7 @@ def apply_(ctx: click.Context, work: Path, decisions: Sequence[Path]) -> None:
 @click.option("--by-source", is_flag=True, help="One part a source, for leaving one out.")
 @click.option("--published", is_flag=True, help="The publisher's own folds, refused if they cut a cluster.")
 @click.option("--check", type=FOLDER, help="Only check a split of your own: a CSV of file,part or sha256,part.")
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Of what is not split yet.")
 @click.option("--fresh", is_flag=True, help="Split anew, instead of keeping every photograph in its earlier part.")
 def split(
     work: Path,
@@ -179,22 +199,25 @@ def split(
         != 1
     ):
         raise click.UsageError("give one of --folds, --hold-out, --by-source, --published and --check")
-    steps = _step("workspace")
+    parts = _step("parts")
     if check:
-        click.echo(f"{check}: {steps.check_split(_work(work), check)} photographs, no cluster is in two parts")
+        _step("summary").checked(check, *parts.check_split(_work(work), check))
         return
-    found = steps.split(_work(work), folds=folds, share=hold_out, published=published, seed=seed, fresh=fresh)
+    with _step("workspace").alone(_work(work)):
+        found = parts.split(_work(work), parts.Kind(folds, hold_out, published), seed, fresh=fresh)
     _step("summary").parted(_work(work), found)
 
 
 @data.command(epilog=EPILOG)
 @click.argument("work", type=FOLDER)
 @click.option("--positive", default="mpox", show_default=True, help="The label to be read from the cues.")
-@click.option("--without", multiple=True, default=("healthy",), show_default=True, help="A label that is left out.")
-def audit(work: Path, positive: str, without: Sequence[str]) -> None:
+@click.option("--without", multiple=True, help="A label that is left out; healthy skin, where others remain.")
+@click.option("--with-all", is_flag=True, help="Leave no label out.")
+def audit(work: Path, positive: str, without: Sequence[str], with_all: bool) -> None:
     """Tell how much of the label can be read without the disease: audit.html."""
-    with _step("progress").progress() as tell:
-        found = _step("audit.audit").audit(_work(work), positive=positive, without=tuple(without), tell=tell)
+    left_out = tuple(without) if without or with_all else None
+    with _at_work(work) as tell:
+        found = _step("audit.audit").audit(_work(work), positive=positive, without=left_out, tell=tell)
     _step("summary").audited(_work(work), found)
 
 
@@ -208,7 +231,7 @@ def audit(work: Path, positive: str, without: Sequence[str]) -> None:
 def preprocess(ctx: click.Context, work: Path, out: Path, size: int, crop: str, colour: str) -> None:
     """Write homogeneous copies of the photographs into OUT, recorded and repeatable."""
     module = _step("preprocess.homogenise")
-    with _step("progress").progress() as tell:
+    with _at_work(work) as tell:
         table = module.preprocess(_work(work), out, module.Settings(size, crop, colour), _work(work).reviews(), tell)
     ctx.exit(1 if _step("summary").written(table, out) else 0)
 
@@ -224,7 +247,7 @@ def export(ctx: click.Context, work: Path, out: Path, images: bool, sheets: bool
     """Write card, Croissant metadata, tables for `datasets` and SHA256SUMS into OUT."""
     reviews = _work(work).reviews()
     words = _step("export.about").read_about(about) if about else None
-    with _step("progress").progress() as tell:
+    with _at_work(work) as tell:
         done = _step("export.export").export(
             _work(work), out, images=images, sheets=sheets, reviews=reviews, about=words, tell=tell
         )

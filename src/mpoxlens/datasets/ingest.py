@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
@@ -13,8 +12,9 @@ import pyarrow as pa
 from mpoxlens.datasets.manifest import CONFLICT, Manifest
 from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.datasets.sources import Labelled, read_source
+from mpoxlens.datasets.sources.tree import absolute, require_folder
 from mpoxlens.datasets.tables import Row, fill
-from mpoxlens.errors import DataError, MpoxlensError
+from mpoxlens.errors import DataError, MissingExtraError, MpoxlensError
 from mpoxlens.photo import decode_photo, read_bytes
 from mpoxlens.schema import ImageRecord
 
@@ -38,25 +38,26 @@ def collect(
     """Read data sets into one manifest; reviewers' decisions and clusters come later, see `manifest.apply`.
 
     Args:
-        roots: folders, each as its publisher ships it or as `sources` describes.
+        roots: folders, each as its publisher ships it or as `sources` describes; several lie side by side in one
+            folder, so that no path of this machine gets into the manifest.
         layout: how they are laid out, instead of by what is in them.
         cache: a Parquet file that remembers what was read, so that a stopped run goes on.
         tell: called with the stage, files done and files in all.
 
     Raises:
-        DataError: nothing usable. What is wrong with single files is in the manifest's `problems`.
+        DataError: nothing usable, or folders that lie in different places or in each other. What is wrong with
+            single files is in the manifest's `problems`.
     """
     if cache is None:
         with TemporaryDirectory() as folder:
             return collect(roots, layout=layout, cache=Path(folder) / "files.parquet", tell=tell)
-    top = Path(os.path.commonpath([root.resolve() for root in roots]))
+    top, places = _side_by_side(roots)
     found = _Found(top)
     items: dict[str, Labelled] = {}
-    for root in roots:
+    for place, root in places.items():
         source = read_source(root, layout)
         found.problems += source.problems
-        place = root.resolve().relative_to(top)
-        items |= {(place / one.path).as_posix(): one for one in source.labelled}
+        items |= {PurePosixPath(place, one.path).as_posix(): one for one in source.labelled}
     rows = fill(
         cache, [_key(top, path) for path in items], lambda key: _row(top, key), _FILES, version="1", stage="reading",
         tell=tell,
@@ -64,6 +65,27 @@ def collect(
     for (path, item), row in zip(items.items(), rows.to_pylist(), strict=True):
         found.add(path, item, row)
     return found.manifest()
+
+
+def _side_by_side(roots: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
+    """Return the folder that paths start from, and each root by its name in it; a root given twice is taken once."""
+    once: dict[Path, Path] = {}
+    for root in roots:
+        require_folder(root)
+        once.setdefault(root.resolve(), root)
+    if len(once) == 1:
+        return next((real, {"": root}) for real, root in once.items())
+    for real, root in once.items():
+        around = next((once[folder] for folder in real.parents if folder in once), None)
+        if around is not None:
+            raise DataError(str(root), f"it lies in {around}, which is given too", "give one of the two")
+    first, *others = once.values()
+    top = absolute(first).parent
+    for root in others:
+        if absolute(root).parent != top:
+            mend = "put them, or links to them, side by side in one folder"
+            raise DataError(f"{first} and {root}", "they lie in different folders", mend)
+    return top, {absolute(root).name: root for root in once.values()}
 
 
 def _key(top: Path, path: str) -> str:
@@ -81,9 +103,23 @@ def _row(top: Path, key: str) -> Row:
         data = read_bytes(top / path)
         photo = decode_photo(data, path)
     except MpoxlensError as error:
-        return {"file": key, "what": error.what, "problem": error.why, "mend": error.mend}
+        return {"file": key, "what": path} | _problem(error, top, path)
     size = {"width": photo.width, "height": photo.height, "bytes": len(data)}
     return {"file": key, "sha256": photo.sha256, "problem": ""} | size
+
+
+def _problem(error: MpoxlensError, top: Path, path: str) -> Row:
+    """Return what is wrong and what mends it, for whom a file of a data set is, not a photograph of their own rash."""
+    fact = error.what
+    for name in (str(top / path), path):
+        fact = fact.removeprefix(" ".join(name.split())).removeprefix(": ")
+    if isinstance(error, MissingExtraError) or error.mend.startswith("check"):
+        mend = error.mend
+    elif error.why == "not a photo in a format that we read":
+        mend = "save it as a JPEG or PNG"
+    else:
+        mend = "replace or remove it"
+    return {"problem": f"{fact}, {error.why}" if fact else error.why, "mend": mend}
 
 
 @dataclass

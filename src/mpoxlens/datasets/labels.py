@@ -137,7 +137,7 @@ def read_predicted(path: Path) -> Predicted:
     return Predicted(tuple(table["sha256"].to_pylist()), names, (odds / odds.sum(axis=1, keepdims=True)))
 
 
-def write_doubts(doubts: Sequence[Doubt], path: Path) -> None:
-    """Write the table of doubts, the surest first."""
+def write_doubts(doubts: Sequence[Doubt], path: Path, of: str = "") -> None:
+    """Write the table of doubts, the surest first; `of` names what it was made from."""
     ordered = sorted(doubts, key=lambda d: (d.kind, -d.score, d.sha256))
-    write_table(pa.Table.from_pylist([asdict(doubt) for doubt in ordered], _SCHEMA), path)
+    write_table(pa.Table.from_pylist([asdict(doubt) for doubt in ordered], _SCHEMA), path, of)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -61,24 +61,57 @@ def apply(manifest: Manifest, links: Sequence[Link], reviews: Sequence[Review] =
         DataError: nothing is left.
     """
     decided = {r.sha256 for r in reviews if r.action in ("keep", "relabel")}
-    kept, problems = [], unknown(manifest.records, reviews)
-    for record in apply_verdicts(manifest.records, reviews):
-        if CONFLICT in manifest.flags.get(record.sha256, ()) and record.sha256 not in decided:
-            mend = "decide with `relabel` or `keep` in the decisions file"
-            problems.append(DataError(record.path, "left out: it came under two labels", mend))
-        else:
-            kept.append(record)
+    open_ = {sha for sha, names in manifest.flags.items() if CONFLICT in names and sha not in decided}
+    kept = {r.sha256: r for r in apply_verdicts(manifest.records, reviews) if r.sha256 not in open_}
     if not kept:
         raise DataError(str(manifest.root), "no photo is left after the reviewers' decisions", "check the decisions")
-    known = {record.sha256 for record in kept}
-    flags = {sha: manifest.flags.get(sha, frozenset()) | flags_of(reviews).get(sha, frozenset()) for sha in known}
-    kept_of = replace(manifest, records=tuple(kept), copies=tuple(c for c in manifest.copies if c.sha256 in known))
-    return replace(
-        kept_of,
-        records=clustered(kept_of, reviewed_links(links, reviews)),
-        flags={sha: names for sha, names in sorted(flags.items()) if names},
-        problems=(*manifest.problems, *problems),
+    links = [one for one in reviewed_links(links, reviews) if one.a in kept and one.b in kept]
+    copies = tuple(copy for copy in manifest.copies if copy.sha256 in kept)
+    records = clustered(replace(manifest, records=tuple(kept.values()), copies=copies), links)
+    group = {record.sha256: record.group for record in records}
+    return Manifest(
+        manifest.root,
+        records,
+        tuple(replace(copy, group=group[copy.sha256]) for copy in copies),
+        _flags(manifest, reviews, kept),
+        (
+            *manifest.problems,
+            *unknown(manifest.records, reviews),
+            *_new_labels(manifest, reviews),
+            *(_left_out(record) for record in manifest.records if record.sha256 in open_),
+            *_contradicting(kept, links, decided),
+        ),
     )
+
+
+def _flags(manifest: Manifest, reviews: Sequence[Review], kept: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The publisher's flags and the reviewers'; a conflict that was decided is none any more."""
+    given = flags_of(reviews)
+    flags = {sha: manifest.flags.get(sha, frozenset()) - {CONFLICT} | given.get(sha, frozenset()) for sha in kept}
+    return {sha: names for sha, names in sorted(flags.items()) if names}
+
+
+def _left_out(record: ImageRecord) -> DataError:
+    mend = "decide with `relabel` or `keep` in the decisions file"
+    return DataError(record.path, "left out: it came under two labels", mend)
+
+
+def _new_labels(manifest: Manifest, reviews: Sequence[Review]) -> Iterator[DataError]:
+    """A line for each label that only a reviewer uses, since it may be a slip of the pen."""
+    known = {record.label for record in (*manifest.records, *manifest.copies)}
+    for label, first in {r.value: r for r in reversed(reviews) if r.action == "relabel"}.items():
+        if label not in known:
+            why = f"no photograph came with the label {label!r}"
+            yield DataError(first.where, why, f"check its spelling; known are {', '.join(sorted(known))}")
+
+
+def _contradicting(kept: Mapping[str, ImageRecord], links: Iterable[Link], decided: Set[str]) -> Iterator[DataError]:
+    """A line for each pair of copies that go by two labels, unless a reviewer looked at both."""
+    for link in links:
+        a, b = kept[link.a], kept[link.b]
+        if link.method != "reviewer" and a.label != b.label and not {link.a, link.b} <= decided:
+            why = f"labelled {a.label}, and {b.label} as {b.path}, which shows the same photograph"
+            yield DataError(a.path, why, "decide with relabel, drop or apart in the decisions file")
 
 
 def clustered(manifest: Manifest, links: Sequence[Link]) -> tuple[ImageRecord, ...]:
@@ -97,8 +130,11 @@ def _patients_of_copies(manifest: Manifest) -> list[Link]:
     return found
 
 
-def write_manifest(manifest: Manifest, path: Path) -> None:
-    """Write the manifest as Parquet, whole or not at all: photographs first, then the copies, marked as such."""
+def write_manifest(manifest: Manifest, path: Path, of: str = "") -> None:
+    """Write the manifest as Parquet, whole or not at all: photographs first, then the copies, marked as such.
+
+    Its metadata hold the root, a hash of all rows, and `of`, which names what it was made from.
+    """
     concept = {label: code(label) for label in {r.label for r in (*manifest.records, *manifest.copies)}}
     snomed = {label: found.code if found else None for label, found in concept.items()}
 
@@ -107,8 +143,11 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         return {**vars(record), "flags": flags, "snomed": snomed[record.label], "copy": copy}
 
     rows = [row(r, copy=False) for r in manifest.records] + [row(r, copy=True) for r in manifest.copies]
-    table = pa.Table.from_pylist(rows, _SCHEMA.with_metadata({"root": str(manifest.root.resolve())}))
-    write_table(table, path)
+    content = hashlib.sha256()
+    for one in rows:
+        content.update(repr(one).encode())
+    about = {"root": str(manifest.root.resolve()), "content": content.hexdigest()}
+    write_table(pa.Table.from_pylist(rows, _SCHEMA.with_metadata(about)), path, of)
 
 
 def read_manifest(path: Path, mend: str = "mpoxlens data ingest WORK DIR") -> Manifest:

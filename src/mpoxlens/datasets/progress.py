@@ -19,8 +19,9 @@ def silent(_stage: str, _done: int, _of: int) -> None:
 @contextmanager
 def progress() -> Iterator[Tell]:
     """Show on stderr what is told."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    # Labels and file names may hold square brackets, which rich would take for its markup.
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True, markup=False)) as bars:
         yield _teller(bars)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -16,8 +17,9 @@ from mpoxlens.schema import ImageRecord
 
 VERDICTS = ("keep", "drop", "relabel")  # one of them a photograph and reviewer; the last one given holds
 ACTIONS = (*VERDICTS, "flag", "group", "apart", "hide")
-EITHER = ("group", "apart", "hide")  # what one reviewer's word is enough for
+EITHER = ("group", "hide")  # what one reviewer's word is enough for: a group too many costs little, a leak more
 COLUMNS = ("sha256", "action", "value", "reason", "reviewer", "date")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 SHOWN = 12  # line numbers in a message
 
 
@@ -48,6 +50,8 @@ def read_reviews(path: Path) -> list[Review]:
             if rows.fieldnames != list(COLUMNS):
                 raise DataError(f"{path}:1", "its columns are others", f"write: {','.join(COLUMNS)}")
             return _one_verdict_each([_review(row, f"{path}:{rows.line_num}") for row in rows])
+    except csv.Error as error:
+        raise DataError(f"{path}:{rows.line_num}", f"no readable CSV ({error})", "correct the line") from None
     except OSError as error:
         raise DataError(str(path), f"cannot be read ({error.strerror})", "name a decisions file") from None
 
@@ -71,6 +75,8 @@ def _review(row: dict[str, str], where: str) -> Review:
     if set(row) != set(COLUMNS) or None in row.values():
         raise DataError(where, "it has more or fewer cells than the first line", f"write: {','.join(COLUMNS)}")
     review = Review(**row, where=where)
+    if not _DATE.fullmatch(review.date):
+        raise DataError(where, f"{review.date!r} is no date", "write year-month-day, as 2026-01-31")
     if review.action not in ACTIONS:
         raise DataError(where, f"action {review.action!r} is unknown", f"use {', '.join(ACTIONS)}")
     if not _fits(review):
@@ -165,8 +171,8 @@ def unknown(records: Iterable[ImageRecord], reviews: Sequence[Review]) -> list[D
 def common(a: Sequence[Review], b: Sequence[Review]) -> list[Review]:
     """Return what two reviewers may be taken to agree on; the rest waits for a third reading.
 
-    Verdicts and flags count when both gave them. Who belongs together, what was linked by mistake and which face is
-    to be hidden count when either saw it: a group too many costs little, a leak or a face costs more.
+    Verdicts, flags and cut links count when both gave them; who belongs together and which face is to be hidden count
+    when either saw it.
     """
     given = {_key(review) for review in settled(a)} & {_key(review) for review in settled(b)}
     names = "+".join(sorted({review.reviewer for review in (*a, *b)}))
@@ -177,7 +183,10 @@ def common(a: Sequence[Review], b: Sequence[Review]) -> list[Review]:
 
 def _key(review: Review) -> tuple[str, ...]:
     reason = review.reason if review.action == "flag" else ""  # two may drop one photograph for different reasons
-    return (review.sha256, review.action, review.value, reason)
+    sha256, value = review.sha256, review.value
+    if review.action == "apart":  # whichever of the two was marked
+        sha256, value = min(sha256, value), max(sha256, value)
+    return (sha256, review.action, value, reason)
 
 
 def _own(review: Review) -> str:

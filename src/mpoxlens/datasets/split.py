@@ -1,4 +1,4 @@
-"""Parts that no cluster crosses, with every label in each: folds, a hold-out, or one part a source.
+"""Parts that no cluster crosses, each label spread as evenly as whole clusters allow: folds, a hold-out, or by source.
 
 Clusters are handed out largest first, each to the part that has least of its label (the greedy of scikit-learn's
 StratifiedGroupKFold). What that one lacks: parts of unequal size, and an earlier split that is kept when photographs
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mpoxlens.errors import DataError
 from mpoxlens.schema import ImageRecord
 
+SHOWN = 10  # cut clusters in a message
 Rows = NDArray[np.int64]
 
 
@@ -27,6 +28,10 @@ class Split:
     parts: tuple[str, ...]  # names
     part: Rows  # [N] index into `parts`
     moved: tuple[str, ...] = ()  # sha256; a link found later joined clusters of two parts
+
+    def names(self) -> list[str]:
+        """The part of every photograph."""
+        return [self.parts[k] for k in self.part.tolist()]
 
 
 def folds(records: Sequence[ImageRecord], count: int, seed: int, before: Mapping[str, str] | None = None) -> Split:
@@ -95,19 +100,19 @@ def check_no_leak(records: Sequence[ImageRecord], parts: Sequence[str]) -> None:
     """Refuse parts that cut a cluster.
 
     Raises:
-        DataError: names two files, and says how many clusters are cut.
+        DataError: names the files, two a cluster, up to `SHOWN` clusters.
     """
     first: dict[str, tuple[str, str]] = {}
-    cut: dict[str, DataError] = {}
+    cut: dict[str, str] = {}
     for record, part in zip(records, parts, strict=True):
         seen, path = first.setdefault(record.group, (part, record.path))
-        if seen != part and record.group not in cut:
-            why = f"shows the same person or photograph as {path}, yet they are in parts {part} and {seen}"
-            cut[record.group] = DataError(record.path, why, "split by cluster")
+        if seen != part:
+            cut.setdefault(record.group, f"{record.path} ({part}) and {path} ({seen})")
     if cut:
-        error = next(iter(cut.values()))
-        more = f" ({len(cut)} clusters are cut)" if len(cut) > 1 else ""
-        raise DataError(error.what, error.why + more, error.mend)
+        named = "; ".join(list(cut.values())[:SHOWN]) + ("; ..." if len(cut) > SHOWN else "")
+        clusters = "1 cluster is" if len(cut) == 1 else f"{len(cut)} clusters are"
+        why = f"{clusters} cut: the same person or photograph is in two parts: {named}"
+        raise DataError("the split", why, "split by cluster")
 
 
 def _handed_out(

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyarrow import parquet
 from rich.console import Console
 from rich.table import Table
 
 from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.labels import Doubt
 from mpoxlens.datasets.manifest import Manifest
+from mpoxlens.datasets.parts import left_out
 from mpoxlens.datasets.split import Split
-from mpoxlens.datasets.workspace import Workspace
-from mpoxlens.errors import MpoxlensError
+from mpoxlens.datasets.tables import read_table
+from mpoxlens.datasets.workspace import VERBS, Workspace
+from mpoxlens.errors import DataError, MpoxlensError
 
 if TYPE_CHECKING:
     from mpoxlens.datasets.audit.audit import Audit
@@ -27,11 +28,18 @@ SHOWN = 10  # problems; the rest is in the table that is named
 STEPS = ("manifest", "links", "quality", "labels", "clean", "split", "audit")
 
 
-def ingested(found: Manifest) -> None:
+def known(work: Workspace) -> frozenset[str]:
+    """Return what the workspace held before, to tell what is no longer there."""
+    return frozenset(work.manifest().paths) if work.table("manifest").exists() else frozenset()
+
+
+def ingested(found: Manifest, before: frozenset[str] = frozenset()) -> None:
     """Show counts by source and label, and what could not be read."""
     _print(_counts("photographs", found))
     if found.copies:
-        _say(f"{len(found.copies)} further files have the content of one of these")
+        _say(f"{_several(len(found.copies), 'further file')} with the content of one of these")
+    if gone := len(before - found.paths.keys()):
+        _say(f"{_several(gone, 'photograph')} of before no longer there: an ingest names all folders of the data set")
     _problems(found.problems, "problems.csv")
 
 
@@ -41,7 +49,7 @@ def linked(work: Workspace, links: Sequence[Link]) -> None:
     groups = work.groups()
     sizes = Counter(Counter(groups.values()).values())
     labels: dict[str, set[str]] = {}
-    for record in found.records:
+    for record in (*found.records, *found.copies):
         labels.setdefault(groups[record.path], set()).add(record.label)
     table = Table(
         "photographs in the group", "groups", title="groups of one photograph or patient", title_justify="left"
@@ -50,7 +58,10 @@ def linked(work: Workspace, links: Sequence[Link]) -> None:
         table.add_row(str(size), str(count))
     _print(table)
     across = sum(len(names) > 1 for names in labels.values())
-    _say(f"{len(groups)} files, {len(links)} links, {sum(sizes.values())} groups, {across} of them across labels")
+    pairs = len(links) + len(found.copies)
+    _say(
+        f"{len(groups)} files, {_several(pairs, 'link')}, {sum(sizes.values())} groups, {across} of them across labels"
+    )
 
 
 def flagged(table: pa.Table) -> bool:
@@ -69,8 +80,9 @@ def doubted(work: Workspace, doubts: Sequence[Doubt]) -> None:
     _say(f"decide with: mpoxlens data review {work.path} --reviewer NAME --decisions FILE")
 
 
-def applied(work: Workspace, clean: Manifest) -> None:
+def applied(work: Workspace, clean: Manifest, decisions: int) -> None:
     """Show counts before and after review."""
+    _say(f"{_several(decisions, 'decision')} applied")
     before, after = Counter(r.label for r in work.manifest().records), Counter(r.label for r in clean.records)
     groups = Counter(label for label, _ in {(r.label, r.group) for r in clean.records})
     table = Table("label", "before", "after", "groups", title="after review", title_justify="left")
@@ -92,7 +104,17 @@ def parted(work: Workspace, found: Split) -> None:
         table.add_row(name, *(str(counts[label]) for label in labels), str(len({r.group for r in rows})))
     _print(table)
     if found.moved:
-        _say(f"{len(found.moved)} photographs left their earlier part, because a link joined their group to another")
+        _say(f"{_several(len(found.moved), 'photograph')} moved: a link joined their cluster to one of another part")
+    if out := left_out(records, found):
+        files = ", ".join(sorted({file for _, file in out})[:SHOWN])
+        _say(f"some clusters stand in several parts ({files}): when one part is tested, keep what split-left-out.csv")
+        _say("names for it out of training")
+
+
+def checked(path: Path, named: int, missing: int) -> None:
+    """Say that a split is whole, and how much of the data set it does not name."""
+    rest = f"; it does not name {_several(missing, 'photograph')} of the workspace" if missing else ""
+    _say(f"{path}: {_several(named, 'file')}, no cluster is in two parts{rest}")
 
 
 def audited(work: Workspace, found: Audit) -> None:
@@ -123,13 +145,42 @@ def told(problems: Sequence[MpoxlensError]) -> bool:
 
 
 def status(work: Workspace) -> None:
-    """Show which tables there are, and their rows."""
-    table = Table("step", "rows", "table", title=str(work.path), title_justify="left")
+    """Show which steps are done, how many rows they left, and what to do next.
+
+    Raises:
+        DataError: nothing was ingested.
+    """
+    work.manifest()
+    table = Table("step", "table", "rows", "state", title=str(work.path), title_justify="left")
+    following = ""
     for name in STEPS:
-        path = work.table(name)
-        rows = str(parquet.read_metadata(path).num_rows) if path.exists() else "not done"
-        table.add_row(name, rows, path.name)
+        rows, state = _state(work, name)
+        table.add_row(VERBS.get(name, name), work.table(name).name, rows, state)
+        following = following or ("" if state == "done" else work.mend(name))
     _print(table)
+    if work.decisions.exists():
+        _say(f"{_several(len(work.reviews()), 'decision')} applied: {work.decisions}")
+    if following:
+        _say(f"next: {following}")
+
+
+def _state(work: Workspace, name: str) -> tuple[str, str]:
+    if not work.table(name).exists():
+        return "", "not done"
+    try:
+        if name == "links":
+            rows = len(work.links())
+        else:
+            rows = read_table(work.table(name), work.mend(name)).num_rows
+            if name != "manifest":
+                work.check(name)
+    except DataError as error:
+        return "", error.why
+    return str(rows), "done"
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _counts(title: str, found: Manifest) -> Table:
@@ -171,7 +222,8 @@ def _lines(lines: Iterable[str], where: str) -> None:
 
 
 def _print(table: Table) -> None:
-    Console().print(table)
+    # Labels may hold square brackets, which rich would take for its markup.
+    Console(markup=False, highlight=False).print(table)
 
 
 def _say(text: str) -> None:

@@ -20,9 +20,25 @@ CHUNK = 256  # rows that are lost at most when a run is stopped
 Row = Mapping[str, Any]
 
 
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table as Parquet, whole or not at all."""
+def write_table(table: pa.Table, path: Path, of: str = "") -> None:
+    """Write a table as Parquet, whole or not at all; `of` names what it was made from, see `Workspace.fresh`."""
+    if of:
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"of": of.encode()})
     write_whole(path, lambda part: parquet.write_table(table, part))
+
+
+def made_of(path: Path) -> str:
+    """Return what a table was made from, as `write_table` was told; "" when there is no such table or it is damaged."""
+    return metadata(path).get(b"of", b"").decode()
+
+
+def metadata(path: Path) -> dict[bytes, bytes]:
+    """Return the metadata of a table's schema, without reading its rows; empty when there is no such table."""
+    try:
+        found: dict[bytes, bytes] = parquet.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError):
+        return {}
+    return found
 
 
 def read_table(path: Path, mend: str) -> pa.Table:
@@ -64,6 +80,7 @@ def fill(
     version: str,
     stage: str,
     tell: Tell = silent,
+    of: str = "",
 ) -> pa.Table:
     """Bring a table to hold one row a key: rows that are there stay, the others are computed, in threads.
 
@@ -76,6 +93,7 @@ def fill(
         version: of whatever the rows depend on besides the key; rows of another version are computed anew.
         stage: what is being done, for the progress.
         tell: called with stage, rows done and rows in all.
+        of: what the table is made from, see `write_table`.
     """
     schema = schema.with_metadata({"version": version})
     parts = path.with_name(f"{path.name}.parts")
@@ -92,7 +110,7 @@ def fill(
             tables.append(found)
             tell(stage, len(known) + min(start + CHUNK, len(missing)), len(keys))
     whole = _in_order(pa.concat_tables(tables), keys)
-    write_table(whole, path)
+    write_table(whole, path, of)
     for part in parts.glob("*"):
         part.unlink()
     if parts.exists():
@@ -109,7 +127,7 @@ def _kept(paths: Sequence[Path], schema: pa.Schema, keys: Sequence[str]) -> pa.T
             table = parquet.read_table(path)
         except (pa.ArrowException, OSError):  # missing, or cut short by a kill
             continue
-        if table.schema.equals(schema) and table.schema.metadata == schema.metadata:
+        if table.schema.equals(schema) and (table.schema.metadata or {}).get(b"version") == schema.metadata[b"version"]:
             table = table.cast(schema)  # Parquet names the items of lists its own way
             good = compute.and_(compute.is_in(table.column(0), wanted), compute.equal(table.column("problem"), ""))
             tables.append(table.filter(good))

@@ -10,10 +10,10 @@ import torch
 from pyarrow import compute
 
 from mpoxlens.datasets.manifest import Manifest
+from mpoxlens.datasets.original import read_original
 from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.datasets.tables import Row, fill
-from mpoxlens.errors import PhotoError
-from mpoxlens.photo import read_photo
+from mpoxlens.errors import DataError, MpoxlensError
 from mpoxlens.schema import Floats, ImageRecord
 from mpoxlens.vision.backbones import create
 from mpoxlens.vision.fit import preprocess_of
@@ -28,13 +28,14 @@ def frozen_features(
     """Return the pooled features [N, D] of a backbone with its base weights, and the record of each row.
 
     Args:
-        manifest: whose photographs; what cannot be read is left out.
+        manifest: whose photographs; what cannot be read, or changed since it was ingested, is left out.
         path: a Parquet file that keeps them.
         recipe: backbone, weights and size; EfficientNet-Lite0 of ImageNet by default.
         tell: called with the stage, photographs done and in all.
 
     Raises:
         WeightsError: the base weights are not to be had.
+        DataError: no photograph is left.
     """
     recipe = recipe or ModelRecipe()
     model = create(recipe, classes=2).eval()
@@ -43,8 +44,8 @@ def frozen_features(
 
     def row(sha256: str) -> Row:
         try:
-            batch = torch.from_numpy(spec(read_photo(paths[sha256]).pixels)[None])
-        except PhotoError as error:
+            batch = torch.from_numpy(spec(read_original(paths[sha256], sha256).pixels)[None])
+        except MpoxlensError as error:
             return {"sha256": sha256, "problem": str(error)}
         with torch.inference_mode():
             return {"sha256": sha256, "feature": model(batch)[2][0].numpy(), "problem": ""}
@@ -52,6 +53,8 @@ def frozen_features(
     version = f"{recipe.backbone} {recipe.weights} {recipe.size}"
     table = fill(path, [r.sha256 for r in manifest.records], row, _SCHEMA, version=version, stage="features", tell=tell)
     good = table.filter(compute.equal(table["problem"], ""))
+    if not len(good):
+        raise DataError(str(manifest.root), "none of its photographs can be read", "ingest them again")
     readable = set(good["sha256"].to_pylist())
     records = [record for record in manifest.records if record.sha256 in readable]
     return records, np.stack(good["feature"].to_numpy(zero_copy_only=False))

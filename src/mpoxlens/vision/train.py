@@ -20,7 +20,8 @@ from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.datasets.progress import Tell, progress
 from mpoxlens.datasets.reviews import read_reviews
-from mpoxlens.datasets.workspace import Workspace, apply, duplicates, ingest
+from mpoxlens.datasets.steps import apply, duplicates, ingest
+from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import CheckpointError, TrainingError
 from mpoxlens.evaluation.battery import Goals, Judged, Rules, cross_fit, figures, fit_rules
 from mpoxlens.evaluation.ood import fit_ood
@@ -85,8 +86,8 @@ def _stages(recipe: Recipe, data: Path, out: Path, tell: Tell) -> Path:
 
 
 def _manifest(recipe: Recipe, data: Path, work: Workspace, tell: Tell) -> Manifest:
-    """Return the manifest with decisions applied and clusters found; `data` may be a workspace where that is done."""
-    if Workspace(data).table("clean").exists():
+    """Return the manifest with decisions applied and clusters found; in a workspace that is done, and holds."""
+    if Workspace(data).table("manifest").exists():
         return Workspace(data).clean()
     ingest(work, [data], tell=tell)
     duplicates(work, tell=tell)

@@ -175,6 +175,19 @@ def test_a_photograph_that_is_gone_has_a_problem(tmp_path: Path) -> None:
     assert min(problem.values()) == ""
 
 
+def test_another_photograph_in_its_place_is_not_measured_as_the_one_that_was_ingested(tmp_path: Path) -> None:
+    work = _workspace(tmp_path, mpox=_encoded(_plain(SKIN)), measles=_encoded(_plain(BLUE)))
+    changed = {r.label: r.sha256 for r in work.manifest().records}["mpox"]
+    original = work.manifest().paths[changed].read_bytes()
+    work.manifest().paths[changed].write_bytes(_encoded(_plain((1, 2, 3))))
+    row = {row["sha256"]: row for row in cues(work).to_pylist()}[changed]
+    assert "its content changed since it was ingested; ingest it again" in row["problem"]
+    assert row["mean_red"] is None
+
+    work.manifest().paths[changed].write_bytes(original)
+    assert {row["sha256"]: row for row in cues(work).to_pylist()}[changed]["mean_red"] == SKIN[0]
+
+
 def test_every_cue_has_measures_of_its_own() -> None:
     names = [name for cue in CUES for name in cue.columns]
     assert len(names) == len(set(names))

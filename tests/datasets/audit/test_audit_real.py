@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mpoxlens.datasets.audit.audit import audit
-from mpoxlens.datasets.workspace import Workspace, ingest
+from mpoxlens.datasets.steps import ingest
+from mpoxlens.datasets.workspace import Workspace
 from real import SHARED
 
 

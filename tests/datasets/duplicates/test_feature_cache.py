@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from PIL import Image
 from mpoxlens.datasets.duplicates import feature_cache
 from mpoxlens.datasets.duplicates.feature_cache import FeatureCache, cached_features
 from mpoxlens.datasets.phantom import draw
-from mpoxlens.errors import PhotoError
+from mpoxlens.errors import DataError, MpoxlensError, PhotoError
 
 Extracted = Callable[[dict[str, Path], Path], tuple[FeatureCache, int]]
 Damage = Callable[[bytes], bytes]
@@ -23,9 +25,10 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     monkeypatch.setattr(feature_cache, "SHARD", 2)
     found = {}
     for number in range(5):
-        found[f"{number}" * 64] = tmp_path / f"{number}.png"
-        Image.fromarray(draw(number, size=96).pixels).save(tmp_path / f"{number}.png")
-    return found
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(draw(number, size=96).pixels).save(path)
+        found[hashlib.sha256(path.read_bytes()).hexdigest()] = path
+    return dict(sorted(found.items()))
 
 
 @pytest.fixture
@@ -62,10 +65,30 @@ def test_second_run_extracts_nothing_and_reads_the_same(
 
 
 def test_goes_on_where_it_was_stopped(paths: dict[str, Path], tmp_path: Path, extracted: Extracted) -> None:
-    broken = paths | {"4" * 64: tmp_path / "gone.png"}
+    broken = paths | {max(paths): tmp_path / "gone.png"}
     with pytest.raises(PhotoError, match="no such file"):
         cached_features(broken, tmp_path / "cache", 1, lambda _done, _of: None)
     assert extracted(paths, tmp_path / "cache")[1] == 4  # two shards were whole when it stopped
+
+
+def test_another_image_in_its_place_is_never_kept_under_the_old_hash(
+    paths: dict[str, Path], tmp_path: Path, extracted: Extracted
+) -> None:
+    first, second = list(paths)[:2]
+    original = paths[first].read_bytes()
+    paths[first].write_bytes(paths[second].read_bytes())
+    with pytest.raises(DataError, match="its content changed since it was ingested; ingest it again"):
+        cached_features(paths, tmp_path / "cache", 1, lambda _done, _of: None)
+
+    problems: list[MpoxlensError] = []
+    with closing(cached_features(paths, tmp_path / "cache", 1, lambda _done, _of: None, problems)) as cache:
+        assert cache.names == tuple(name for name in paths if name != first)
+        assert len(set(cache.digests)) == 4
+    assert [problem.what for problem in problems] == [str(paths[first])]
+
+    paths[first].write_bytes(original)
+    whole, before = extracted(paths, tmp_path / "cache")
+    assert (before, len(set(whole.digests))) == (4, 5)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: flipped(data)])
@@ -99,6 +122,8 @@ def test_shards_of_other_settings_are_not_read(
 
 def test_kept_view_is_close_to_the_photograph(paths: dict[str, Path], tmp_path: Path, extracted: Extracted) -> None:
     cache, _ = extracted(paths, tmp_path / "cache")
-    grey = np.asarray(Image.open(paths["2" * 64]).convert("L").resize((192, 192), Image.Resampling.BICUBIC), float)
+    grey = np.asarray(
+        Image.open(list(paths.values())[2]).convert("L").resize((192, 192), Image.Resampling.BICUBIC), float
+    )
     assert cache.view((2, 0)).grey.shape == (192, 192)
     assert np.abs(cache.view((2, 0)).grey - grey).mean() < 2  # grey levels

@@ -12,8 +12,10 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from mpoxlens.datasets.phantom import draw, save
 from mpoxlens.datasets.quality import quality as module
-from mpoxlens.datasets.quality.quality import CHECKS, FLAGS, MEASURES, SCHEMA, Inspector, quality, raised, version
-from mpoxlens.datasets.workspace import Workspace, ingest
+from mpoxlens.datasets.quality.checks import CHECKS, FLAGS, MEANINGS, Check, raised
+from mpoxlens.datasets.quality.quality import MEASURES, SCHEMA, Inspector, quality, version
+from mpoxlens.datasets.steps import ingest
+from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import WeightsError
 from mpoxlens.photo import decode_photo
 from real import SHARED
@@ -69,12 +71,12 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 def test_the_flags_are_those_that_other_steps_know() -> None:
-    assert set(FLAGS) == FLAG_NAMES
+    assert set(FLAGS) == set(MEANINGS) == FLAG_NAMES
     assert SCHEMA.names == ["sha256", *MEASURES, "flags", "faces", "problem"]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: f"{check.flag}-{check.measure}")
-def test_a_flag_is_raised_beyond_its_limit_alone(check: module.Check) -> None:
+def test_a_flag_is_raised_beyond_its_limit_alone(check: Check) -> None:
     assert raised(FINE) == []
     assert raised(FINE | {check.measure: check.limit - (0.01 if check.below else 0)}) == [check.flag]
 

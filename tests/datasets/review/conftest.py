@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 from review_made import Made
 
-from mpoxlens.datasets import workspace as workspaces
+from mpoxlens.datasets.duplicates.links import write_links
 from mpoxlens.datasets.phantom import draw
+from mpoxlens.datasets.steps import ingest
 from mpoxlens.datasets.tables import write_table
-from mpoxlens.datasets.workspace import Workspace, ingest
+from mpoxlens.datasets.workspace import Workspace, photographs_of
 
 TEXTS = pa.list_(pa.string())
 
@@ -56,16 +57,14 @@ def made(bare: Made) -> Made:
     """All tables: `one`, `crop` and `mirror` are linked in a row, and so are `pair` and `pair2`."""
     work, sha = bare.work, bare.sha
     links = [bare.link("one", "crop", 120), bare.link("one", "mirror", 200), bare.link("pair", "pair2", 9)]
-    rows = [{"a": x.a, "b": x.b, "method": x.method, "inliers": x.inliers, "overlap": x.overlap} for x in links]
-    of = workspaces._content(work.manifest())  # the table must be of this manifest
-    write_table(pa.Table.from_pylist(rows, workspaces._LINKS.with_metadata({"of": of})), work.table("links"))
+    write_links(links, work.table("links"), photographs_of(work.manifest()))
     quality = [
         {"sha256": each, "flags": ["face", "lowres"] if name == "flagged" else [],
          "faces": ["0.300 0.200 0.250 0.300"] if name == "flagged" else [], "problem": ""}
         for name, each in sha.items()
     ]  # fmt: skip
     schema = pa.schema({"sha256": pa.string(), "flags": TEXTS, "faces": TEXTS, "problem": pa.string()})
-    write_table(pa.Table.from_pylist(quality, schema), work.table("quality"))
+    write_table(pa.Table.from_pylist(quality, schema), work.table("quality"), work.state("quality"))
     labels = [
         {"sha256": sha["mirror"], "kind": "conflict", "given": "measles", "suggested": "mpox", "score": 0.67,
          "others": [sha["one"], sha["crop"]]},
@@ -74,5 +73,5 @@ def made(bare: Made) -> Made:
         {"sha256": sha["doubted"], "kind": "mislabel", "given": "healthy", "suggested": "mpox", "score": 0.93,
          "others": []},
     ]  # fmt: skip
-    write_table(pa.Table.from_pylist(labels), work.table("labels"))
+    write_table(pa.Table.from_pylist(labels), work.table("labels"), work.state("labels"))
     return bare

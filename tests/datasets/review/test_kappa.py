@@ -8,7 +8,7 @@ import pytest
 from review_made import Made
 from sklearn.metrics import cohen_kappa_score
 
-from mpoxlens.datasets.review.kappa import agreement, cohen_kappa, write_disagreements
+from mpoxlens.datasets.review.kappa import agreement, cohen_kappa, disagreements, write_disagreements
 from mpoxlens.datasets.reviews import Review
 from mpoxlens.errors import DataError
 
@@ -113,3 +113,32 @@ def test_disagreements_are_a_table(tmp_path: Path) -> None:
     assert (tmp_path / "d.csv").read_text() == (
         "sha256,verdict_a,verdict_b,reason_a,reason_b\naa,drop,relabel:mpox,text,\n"
     )
+
+
+def test_disagreements_alone_are_those_of_the_agreement() -> None:
+    ann, bob = _said("kkdmz-k", "ann"), _said("kddzz-d", "bob")
+    assert disagreements(ann, bob) == agreement(ann, bob).disagreements
+    assert [one.sha256 for one in disagreements(ann, bob)] == ["01", "03", "06"]
+    with pytest.raises(DataError, match="no photograph has a verdict of both"):
+        disagreements(_said("k-", "ann"), _said("-k", "bob"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("k" * 19 + "d", "k" * 20, True),  # agreed .95, by chance .95: kappa 0
+        ("k" * 39 + "d", "k" * 39 + "d", False),  # by chance .95, and yet kappa is 1
+        ("kkkkkkdddd", "kkkkkdkddd", False),  # by chance .52
+        ("k" * 10 + "d" * 10, "d" * 10 + "k" * 10, False),  # they truly disagree
+        ("k" * 20, "k" * 20, False),  # not defined, and said so
+    ],
+)
+def test_a_low_kappa_of_one_sided_verdicts_is_explained(one: str, other: str, told: bool) -> None:
+    lines = agreement(_said(one, "ann"), _said(other, "bob")).lines()
+    assert any("kappa says little" in line for line in lines) == told
+
+
+def test_one_is_counted_as_one() -> None:
+    lines = agreement(_said("k", "ann"), _said("d", "bob")).lines()
+    assert lines[0].startswith("1 photograph with a verdict of both")
+    assert lines[-1] == "1 disagreement"

@@ -14,6 +14,7 @@ from review_made import Made
 from test_server import SERVE
 
 from mpoxlens.datasets.manifest import apply
+from mpoxlens.datasets.quality.checks import MEANINGS
 from mpoxlens.datasets.reviews import read_reviews
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
@@ -268,6 +269,23 @@ def test_an_unwritable_file_is_told_and_the_page_goes_on(desk: Desk) -> None:
     assert desk.page.locator("#notice").is_hidden()
     assert desk.lines() == [("twice", "keep", "", "")]
     desk.complaints.clear()
+
+
+def test_a_small_photograph_alone_is_enlarged_in_its_shape(desk: Desk) -> None:
+    desk.page.select_option("#kind", "mislabel")
+    desk.text("#text", "Labelled healthy")
+    desk.page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
+    shown = desk.page.locator(".frame img").bounding_box()
+    assert shown["width"] == pytest.approx(0.62 * 800, abs=1)  # of the window's height; 200 px as stored
+    assert shown["height"] == pytest.approx(shown["width"], abs=1)
+
+
+def test_flags_are_explained(desk: Desk) -> None:
+    desk.page.select_option("#kind", "flag")
+    desk.text("#text", "Flagged face")
+    assert desk.page.locator(".lines li", has_text="found: face").get_attribute("title") == MEANINGS["face"]
+    desk.press("?")
+    desk.text("#meanings", MEANINGS["grey"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,8 +1,12 @@
 """The order in which a reviewer sees what there is to decide."""
 
+from pathlib import Path
+
 from review_made import Made
 
+from mpoxlens.datasets.phantom import draw, save
 from mpoxlens.datasets.review.queue import Disputed, read_queue
+from mpoxlens.datasets.steps import ingest
 
 
 def _named(made: Made, shas: tuple[str, ...]) -> set[str]:
@@ -36,3 +40,14 @@ def test_a_manifest_alone_is_enough(bare: Made) -> None:
         "mpoxlens data quality",
         "mpoxlens data labels",
     ]
+
+
+def test_tables_of_earlier_photographs_are_left_out_with_a_note(made: Made, tmp_path: Path) -> None:
+    save(draw(9, size=160), tmp_path / "more" / "mpox" / "new.png")
+    ingest(made.work, [made.work.manifest().root, tmp_path / "more"])
+    queue = read_queue(made.work)
+    assert {item.kind for item in queue.items} == {"conflict", "other"}
+    assert [note.rpartition("mpoxlens data ")[2].split()[0] for note in queue.notes] == [
+        "duplicates", "quality", "labels",
+    ]  # fmt: skip
+    assert all("made before the last photographs" in note for note in queue.notes)

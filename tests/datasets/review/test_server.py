@@ -15,7 +15,12 @@ from PIL import Image
 from review_made import Made
 from starlette.testclient import TestClient
 
-from mpoxlens.datasets.review.server import app, serve
+from mpoxlens.datasets.manifest import CONFLICT
+from mpoxlens.datasets.quality.checks import FLAGS
+from mpoxlens.datasets.review.desk import Desk
+from mpoxlens.datasets.review.queue import read_queue
+from mpoxlens.datasets.review.server import _disputed, app, serve
+from mpoxlens.datasets.review.session import Session
 from mpoxlens.errors import DataError
 
 OWN = "http://127.0.0.1:9999"
@@ -24,7 +29,7 @@ OWN = "http://127.0.0.1:9999"
 @pytest.fixture
 def stranger(made: Made, tmp_path: Path) -> Iterator[TestClient]:
     """Somebody on this machine who was not given the address."""
-    page = app(made.work, tmp_path / "ann.csv", "ann", "secret")
+    page = app(Desk(read_queue(made.work), Session(tmp_path / "ann.csv", "ann")), "secret")
     with TestClient(page, base_url=OWN, headers={"Origin": OWN}) as client:
         yield client
 
@@ -204,11 +209,9 @@ def test_disagreements_come_first(made: Made, tmp_path: Path) -> None:
     header = "sha256,action,value,reason,reviewer,date\n"
     (tmp_path / "a.csv").write_text(f"{header}{made.sha['plain']},keep,,,a,2026-01-01\n")
     (tmp_path / "b.csv").write_text(f"{header}{made.sha['plain']},drop,,text,b,2026-01-01\n")
-    page = app(made.work, tmp_path / "c.csv", "c", "secret", (tmp_path / "a.csv", tmp_path / "b.csv"))
-    with TestClient(page, base_url=OWN, headers={"Origin": OWN}) as client:
-        client.get("/?token=secret")
-        item = client.get("/view").json()["item"]
-    assert (item["kind"], item["text"]) == ("disagreement", "a.csv: keep; b.csv: drop (text)")
+    queue = read_queue(made.work, _disputed(made.work, (tmp_path / "a.csv", tmp_path / "b.csv")))
+    item = queue.items[0]
+    assert (item.kind, item.text) == ("disagreement", "a.csv: keep; b.csv: drop (text)")
 
 
 def test_a_taken_port_is_one_line(made: Made, tmp_path: Path) -> None:
@@ -225,15 +228,25 @@ serve(Workspace(Path(sys.argv[1])), Path(sys.argv[2]), "ann", open_browser=False
 """
 
 
-def test_ctrl_c_ends_the_review(made: Made, tmp_path: Path) -> None:
-    command = [sys.executable, "-u", "-W", "error", "-c", SERVE, str(made.work.path), str(tmp_path / "ann.csv")]
+@pytest.mark.parametrize("decided", [0, 2])
+def test_ctrl_c_ends_the_review_with_what_comes_next(made: Made, tmp_path: Path, decided: int) -> None:
+    decisions = tmp_path / "ann.csv"
+    if decided:
+        Session(decisions, "ann").judge([made.sha["one"], made.sha["crop"]], "keep")
+    command = [sys.executable, "-u", "-W", "error", "-c", SERVE, str(made.work.path), str(decisions)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stdout
         assert re.search(r"http://127\.0\.0\.1:\d+/\?token=\S{32}$", server.stdout.readline())
         server.stdout.readline()
         os.kill(server.pid, signal.SIGINT)
         out, err = server.communicate(timeout=20)
-    assert (server.returncode, out, err) == (0, "Review ended; all decisions are written.\n", "")
+    following = f"decisions in {decisions}: 2. Next: mpoxlens data apply {made.work.path} --decisions {decisions}"
+    assert (server.returncode, err) == (0, "")
+    assert out == f"Review ended; {following if decided else 'nothing was decided.'}\n"
+
+
+def test_the_page_knows_what_each_flag_means(client: TestClient) -> None:
+    assert set(client.get("/start").json()["meanings"]) == {*FLAGS, CONFLICT}
 
 
 def test_no_file_is_altered(client: TestClient, made: Made, photographs: Path) -> None:

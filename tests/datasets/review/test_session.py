@@ -2,10 +2,14 @@
 
 import resource
 import signal
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from review_made import Made
 
 from mpoxlens.datasets.duplicates.links import Link
@@ -98,17 +102,80 @@ def test_a_box_is_cut_to_the_photograph(session: Session) -> None:
             session.hide(A, [wrong])
 
 
-def test_lines_of_another_reviewer_stay(session: Session) -> None:
-    write_reviews([Review(A, "drop", "", "text", "bob", "2025-01-01")], session.path)
+def test_verdicts_of_another_reviewer_are_refused_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "ben.csv"
+    lines = [Review(A, "flag", "", "face", "ann", "2025-01-01"), Review(B, "drop", "", "text", "ann", "2025-01-01")]
+    write_reviews(lines, path)
+    with pytest.raises(DataError, match=r"ben\.csv:3: verdicts of ann in ben's file; use one file a reviewer"):
+        Session(path, "ben")
+
+
+def test_other_lines_of_another_reviewer_stay(session: Session) -> None:
+    write_reviews([Review(A, "flag", "", "face", "bob", "2025-01-01")], session.path)
     session.reload()
     session.judge([A], "keep")
-    assert _lines(session) == [f"{A},keep,,,ann,2026-01-02", f"{A},drop,,text,bob,2025-01-01"]
-    assert session.judged == {A}
+    session.flag([A], "face")
+    session.undo()
+    assert _lines(session) == [f"{A},keep,,,ann,2026-01-02", f"{A},flag,,face,bob,2025-01-01"]
+
+
+def test_a_file_that_is_refused_is_not_replaced_later(session: Session) -> None:
+    session.judge([A], "keep")
+    write_reviews([Review(B, "drop", "", "text", "bob", "2025-01-01")], session.path)
+    before = session.path.read_bytes()
+    with pytest.raises(DataError, match="verdicts of bob"):
+        session.reload()
+    with pytest.raises(ChangedError):
+        session.judge([C], "keep")
+    assert session.path.read_bytes() == before
+
+
+TEXT = st.text(max_size=12)
+SHAS = st.lists(st.sampled_from((A, B, C, D)), min_size=1, max_size=3, unique=True)
+STEPS = st.one_of(
+    st.tuples(st.just("judge"), SHAS, st.sampled_from(("keep", "drop", "relabel")), TEXT, TEXT),
+    st.tuples(st.just("flag"), SHAS, TEXT),
+    st.tuples(st.just("together"), SHAS),
+    st.tuples(st.just("apart"), SHAS, st.just(LINKS)),
+    st.tuples(st.just("hide"), st.sampled_from((A, B)), st.just(["0.1 0.1 0.5 0.99"])),
+    st.tuples(st.just("undo")),
+    st.tuples(st.just("redo")),
+)
+
+
+@given(st.lists(STEPS, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_every_file_that_was_written_can_be_read_again(steps: list[tuple[Any, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session(Path(folder) / "ann.csv", "ann")
+        for name, *asked in steps:
+            try:
+                change = getattr(session, name)(*asked)
+            except DataError:  # refused, so nothing was written
+                continue
+            if change:
+                again = Session(session.path, "ann")
+                assert set(again.reviews()) == set(session.reviews())
+                assert again.judged == session.judged
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "\x1b[2J"])
+def test_what_no_file_can_hold_is_refused(session: Session, text: str) -> None:
+    with pytest.raises(DataError, match="cannot stand in the file"):
+        session.judge([A], "relabel", text)
+    assert not session.path.exists()
+
+
+def test_a_relabel_needs_a_label_and_a_flag_a_name(session: Session) -> None:
+    with pytest.raises(DataError, match="a text is needed"):
+        session.judge([A], "relabel", " ")
+    with pytest.raises(DataError, match="a text is needed"):
+        session.flag([A], "")
 
 
 def test_a_file_that_was_changed_underneath_is_not_replaced(session: Session) -> None:
     session.judge([A], "keep")
-    other = Session(session.path, "bob")
+    other = Session(session.path, "ann")
     other.judge([B], "drop", reason="text")
     before = session.path.read_bytes()
     for change in (lambda: session.judge([C], "keep"), session.undo):

@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,13 +19,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from mpoxlens.datasets.original import decode_original
 from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.datasets.quality.encoding import table_quality
 from mpoxlens.datasets.tables import Row, fill
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import MpoxlensError
 from mpoxlens.evaluation.tone import typology_angle
-from mpoxlens.photo import decode_photo, read_bytes
+from mpoxlens.photo import read_bytes
 from mpoxlens.schema import Photo, Pixels
 from mpoxlens.screening.gate import is_skin, measure
 
@@ -36,13 +38,11 @@ LEAST_BACKGROUND = 0.01  # share of the picture below which its background has n
 CELLS = 8  # a side of the small pictures; a million of both take 0.4 GB
 RGB = ("red", "green", "blue")
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-# The luminance table of the JPEG standard (ITU-T T.81, K.1), whose multiples most encoders use.
 
 Copy = NDArray[np.uint8]  # [h, w, 3], h and w at most SIDE
 Mask = NDArray[np.bool_]
 
-
-SIGHT = ("no", "hardly", "partly", "yes")
+Sight = Literal["no", "hardly", "partly", "yes"]  # how much of the rash a cue sees
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Cue:
 
     name: str
     columns: tuple[str, ...]
-    sees: str  # how much of the rash: one of SIGHT
+    sees: Sight
 
 
 CUES = (
@@ -87,7 +87,7 @@ def cues(work: Workspace, tell: Tell = silent) -> pa.Table:
     """Return the measures of every photograph that was ingested, by sha256, and keep them as `cues.parquet`.
 
     Measures are float32, NaN where a photograph has no such thing (a background, a JPEG table). A photograph that
-    cannot be read has a `problem` and nothing else.
+    cannot be read, or is no longer what was ingested, has a `problem` and nothing else.
     """
     manifest = work.manifest()
     paths = manifest.paths
@@ -100,7 +100,7 @@ def cues(work: Workspace, tell: Tell = silent) -> pa.Table:
 def _row(sha256: str, path: Path) -> Row:
     try:
         data = read_bytes(path)
-        photo = decode_photo(data, str(path))
+        photo = decode_original(data, path, sha256)
     except MpoxlensError as error:
         return {"sha256": sha256, "problem": str(error)}
     nothing = dict.fromkeys(COLUMNS, np.nan)

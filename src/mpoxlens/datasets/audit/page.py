@@ -46,6 +46,7 @@ def write_page(found: Audit, records: Sequence[ImageRecord], table: pa.Table, pa
         against=against,
         verdict=list(_verdict(found)),
         sections=[_section(one, table, labels, records) for one in found.rows if one.cue in ABOUT],
+        turned=[one.cue for one in found.rows if turned_round(one)],
         few=[label for label in order if label not in labels],
         least=LEAST,
     )
@@ -92,8 +93,15 @@ def strength(reading: Reading) -> int:
     )  # fmt: skip
 
 
+def turned_round(reading: Reading) -> bool:
+    """Whether a cue is clearly below a coin: what is learned of some clusters turns round in others."""
+    return reading.high < 0.5
+
+
 def words(reading: Reading) -> str:
     """Return what an AUROC means for a model."""
+    if turned_round(reading):
+        return "read as chance: turned round between folds"
     means = ("no more than chance gives", "a little of the label", "a model may read it", "most of the label")
     return means[strength(reading)]
 

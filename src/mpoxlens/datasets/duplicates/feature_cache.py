@@ -23,7 +23,8 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from mpoxlens.datasets.duplicates.local_features import KEYPOINTS, Features, extract
-from mpoxlens.photo import read_photo
+from mpoxlens.datasets.original import read_original
+from mpoxlens.errors import MpoxlensError
 from mpoxlens.schema import Pixels
 
 SIDE = 448  # px of the longer side that keypoints are taken at
@@ -113,7 +114,13 @@ class FeatureCache:
         return View(np.asarray(grey, np.uint8), self.features(place))
 
 
-def cached_features(paths: Mapping[str, Path], folder: Path, threads: int, progress: Progress) -> FeatureCache:
+def cached_features(
+    paths: Mapping[str, Path],
+    folder: Path,
+    threads: int,
+    progress: Progress,
+    problems: list[MpoxlensError] | None = None,
+) -> FeatureCache:
     """Extract the features of every image that has none in the folder yet.
 
     Args:
@@ -121,9 +128,11 @@ def cached_features(paths: Mapping[str, Path], folder: Path, threads: int, progr
         folder: of the shards; made if missing.
         threads: at most.
         progress: called with the images done and the images in all.
+        problems: takes what is wrong with an image, which then has no part in the cache.
 
     Raises:
-        PhotoError: a file that is no usable photograph.
+        PhotoError: a file that is no usable photograph, unless `problems` takes it.
+        DataError: a file whose content is another than its hash says, unless `problems` takes it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted(paths)
@@ -134,14 +143,20 @@ def cached_features(paths: Mapping[str, Path], folder: Path, threads: int, progr
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(missing), SHARD):
             chunk = missing[start : start + SHARD]
-            prints = []
-            for one in pool.map(_print, (paths[name] for name in chunk)):
-                prints.append(one)
+            prints: dict[str, _Print] = {}
+            for name, one in zip(chunk, pool.map(_tried, chunk, (paths[name] for name in chunk)), strict=True):
+                if isinstance(one, _Print):
+                    prints[name] = one
+                elif problems is None:
+                    raise one
+                else:
+                    problems.append(one)
                 done += 1
                 progress(done, len(names))
-            path = _write(folder, chunk, prints)
-            shards |= {name: (path, row) for row, name in enumerate(chunk)}
-    return FeatureCache(names, shards)
+            if prints:
+                path = _write(folder, list(prints), list(prints.values()))
+                shards |= {name: (path, row) for row, name in enumerate(prints)}
+    return FeatureCache([name for name in names if name in shards], shards)
 
 
 def _intact(folder: Path) -> dict[str, tuple[Path, int]]:
@@ -199,8 +214,14 @@ def _unpacked(packed: NDArray[np.void]) -> Features:
     return Features(points, packed["size"].copy(), packed["angle"].copy(), np.ascontiguousarray(packed["descriptor"]))
 
 
-def _print(path: Path) -> _Print:
-    pixels = read_photo(path).pixels
+def _tried(sha256: str, path: Path) -> _Print | MpoxlensError:
+    try:
+        return _print(read_original(path, sha256).pixels)
+    except MpoxlensError as error:
+        return error
+
+
+def _print(pixels: Pixels) -> _Print:
     digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape

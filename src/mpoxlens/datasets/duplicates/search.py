@@ -25,6 +25,7 @@ from mpoxlens.datasets.duplicates.candidates import find_candidates
 from mpoxlens.datasets.duplicates.feature_cache import FeatureCache, Place, cached_features
 from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.duplicates.local_features import Matrix, align
+from mpoxlens.errors import MpoxlensError
 from mpoxlens.schema import Pixels
 
 VERSION = "2"  # of all that decides which links are found
@@ -51,6 +52,7 @@ def find_links(
     cache: Path | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    problems: list[MpoxlensError] | None = None,
 ) -> list[Link]:
     """Find every pair of images that show the same photograph.
 
@@ -59,19 +61,22 @@ def find_links(
         cache: folder that keeps the features, 0.15 MB an image, for the next run; a temporary one without it.
         threads: at most; as many as there are cores, up to 8, without it.
         progress: called with the steps done and the steps in all, two for each image.
+        problems: takes what is wrong with an image; the links of the others are found without it.
 
     Returns:
         Links sorted by (a, b), the same on every run.
 
     Raises:
-        PhotoError: a file that is no usable photograph.
+        PhotoError: a file that is no usable photograph, unless `problems` takes it.
+        DataError: a file whose content is another than its hash says, unless `problems` takes it.
     """
     threads = threads or min(os.cpu_count() or 1, 8)
     tell, total = progress or _silent, 2 * len(paths)
     with tempfile.TemporaryDirectory() as folder:
-        features = cached_features(paths, cache or Path(folder), threads, lambda done, _: tell(done, total))
+        features = cached_features(paths, cache or Path(folder), threads, lambda done, _: tell(done, total), problems)
+        without = total - 2 * len(features.names)  # the steps of images that have a problem
         with closing(features):
-            links = _links(features, threads, tell)
+            links = _links(features, threads, lambda done, _: tell(without + done, total))
     tell(total, total)
     return [links[pair] for pair in sorted(links)]
 

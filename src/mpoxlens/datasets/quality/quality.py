@@ -7,8 +7,6 @@ elsewhere; how often each flag is right was measured by benchmarks/quality.py.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import pyarrow as pa
 
 from mpoxlens import weights
 from mpoxlens.datasets.progress import Tell, silent
+from mpoxlens.datasets.quality.checks import CHECKS, MIN_FACE, raised
 from mpoxlens.datasets.quality.composition import inside_bands, seam, white_studio
 from mpoxlens.datasets.quality.encoding import blockiness, jpeg_quality, squash
 from mpoxlens.datasets.quality.exposure import exposure
@@ -29,54 +28,13 @@ from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import MpoxlensError
 from mpoxlens.photo import decode_photo, read_bytes
 from mpoxlens.schema import Photo, Pixels
-from mpoxlens.screening.gate import MIN_SKIN, MIN_STORED_SIDE, is_skin
+from mpoxlens.screening.gate import is_skin
 
 VERSION = "1"  # of how the measures are taken
 COPY_SIDE = 448  # px of the longer side of the copy for what needs no full resolution
-MIN_FACE = 0.35  # of CenterFace's heat; a missed face costs more than a second look
 MIN_GRID = 3.5  # clarity of a JPEG's grid in both directions; see `encoding.grid`
 
 
-@dataclass(frozen=True)
-class Check:
-    """A flag, the measure that raises it, and where."""
-
-    flag: str
-    measure: str
-    limit: float
-    below: bool = False  # raised by values below the limit instead of those at or above it
-
-    def raised(self, measures: Mapping[str, float]) -> bool:
-        """Whether the flag is raised."""
-        value = measures[self.measure]
-        return value < self.limit if self.below else value >= self.limit
-
-
-# Limits without a source were set by hand on the shared photographs whose sha256 begins with an even digit, against a
-# reader's flags, so that little is missed; benchmarks/quality.py judges them on the other half.
-CHECKS = (
-    Check("drawing", "drawn", 1.0),  # the file says so itself
-    Check("drawing", "smooth", 4.4),  # phantoms lie above 5, 99 in 100 photographs below 4.1
-    Check("drawing", "vivid", 2.7),  # 1 in 20 photographs lies above too: look before dropping
-    Check("text", "lettering", 0.6),  # lesions read as letters with less confidence
-    Check("watermark", "owner", 0.75),  # one or two letters of an agency's name misread
-    Check("collage", "seam", 0.7),  # of the height or width; arms and door frames reach 0.6
-    Check("frame", "bands", 0.006),  # two lines of 224; a single line is an artefact of resizing
-    Check("studio_white", "white_edge", 0.6),
-    Check("not_skin", "skin", MIN_SKIN, below=True),
-    Check("squashed", "squash", 1.1),  # less is hardly seen
-    Check("lowres", "side", MIN_STORED_SIDE, below=True),
-    Check("lowres", "fall", 2.75),  # decades; copies enlarged by 4 lie above, 19 in 20 photographs below
-    Check("compressed", "jpeg_quality", 30, below=True),  # blocks are seen at arm's length
-    Check("compressed", "blockiness", 2.0),  # grey levels; 98 in 100 copies of quality 10 reach it, 3 in 100 as found
-    Check("face", "face", MIN_FACE),
-    Check("dark", "brightness", 0.32, below=True),  # this and the next three: cleanvision's Imagelab
-    Check("light", "shade", 0.05, below=True),
-    Check("blurry", "sharpness", 0.29, below=True),
-    Check("odd_aspect", "aspect", 0.35, below=True),
-    Check("grey", "chroma", 10, below=True),  # of 255; grey photographs have some after JPEG's rounding
-)
-FLAGS = tuple(dict.fromkeys(check.flag for check in CHECKS))
 MEASURES = (*dict.fromkeys(check.measure for check in CHECKS), "information")
 _TEXTS = pa.list_(pa.field("element", pa.string()))  # as Parquet names the items, so that a schema read again is equal
 SCHEMA = pa.schema(
@@ -129,7 +87,7 @@ def quality(work: Workspace, tell: Tell = silent) -> pa.Table:
     inspector = Inspector()
     return fill(
         work.table("quality"), list(paths), lambda sha: _row(inspector, sha, paths[sha]), SCHEMA, version=version(),
-        stage="looking at quality", tell=tell,
+        stage="looking at quality", tell=tell, of=work.state("quality"),
     )  # fmt: skip
 
 
@@ -139,11 +97,6 @@ def version() -> str:
     limits = hashlib.sha256(repr((CHECKS, MIN_GRID)).encode()).hexdigest()[:8]
     packages = [f"{name} {metadata.version(name)}" for name in ("cleanvision", "rapidocr")]
     return "; ".join([VERSION, limits, f"{WEIGHTS} {of}", *packages])
-
-
-def raised(measures: Mapping[str, float]) -> list[str]:
-    """Return the flags that measures raise, sorted."""
-    return sorted({check.flag for check in CHECKS if check.raised(measures)})
 
 
 def _row(inspector: Inspector, sha256: str, path: Path) -> Row:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mpoxlens.datasets.duplicates.links import Link
+from mpoxlens.datasets.manifest import CONFLICT
+from mpoxlens.datasets.quality.checks import MEANINGS
+from mpoxlens.datasets.review.actions import ACTIONS, text, whole
 from mpoxlens.datasets.review.queue import KINDS, Item, Queue
 from mpoxlens.datasets.review.session import Change, Session, StaleError
 from mpoxlens.datasets.reviews import Review
@@ -34,7 +37,6 @@ class Desk:
 
     def __init__(self, queue: Queue, session: Session) -> None:
         self.queue, self.session = queue, session
-        self.records = {record.sha256: record for record in queue.manifest.records}
         self._copies: dict[str, list[ImageRecord]] = {}
         for copy in queue.manifest.copies:
             self._copies.setdefault(copy.sha256, []).append(copy)
@@ -47,9 +49,10 @@ class Desk:
         return {
             "reviewer": self.session.reviewer,
             "file": self.session.path.name,
-            "labels": sorted({record.label for record in self.records.values()}),
+            "labels": sorted({record.label for record in self.queue.records.values()}),
             "reasons": REASONS,
             "flags": list(dict.fromkeys([*FLAGS, *sorted(found | given)])),
+            "meanings": MEANINGS | {CONFLICT: "The same file came under two labels."},
             "notes": list(self.queue.notes),
         }
 
@@ -87,15 +90,15 @@ class Desk:
             DataError: it asks for something that makes no sense.
             MpoxlensError: it could not be written.
         """
-        kind, label = _text(asked, "kind"), _text(asked, "label")
+        kind, label = text(asked, "kind"), text(asked, "label")
         with self.session.lock:
-            if _text(asked, "revision") != self.session.revision:
+            if text(asked, "revision") != self.session.revision:
                 raise StaleError("this page", "something was decided in another tab meanwhile", "look at it anew")
-            at = _whole(asked, "at")
-            action = _text(asked, "do")
-            if action not in self._actions:
-                raise DataError(f"action {action!r}", "unknown", f"use {', '.join(self._actions)}")
-            change = self._actions[action](self, asked)
+            at = whole(asked, "at")
+            action = text(asked, "do")
+            if action not in ACTIONS:
+                raise DataError(f"action {action!r}", "unknown", f"use {', '.join(ACTIONS)}")
+            change = ACTIONS[action](self.queue, self.session, asked)
             if action in ("undo", "redo") and change:
                 return self._where(change, kind, label, at)
             return self.view(kind, label, at)
@@ -113,7 +116,7 @@ class Desk:
                 i
                 for i, item in enumerate(self.queue.items)
                 if kind in ("", item.kind)
-                and (not label or any(self.records[sha].label == label for sha in item.photographs))
+                and (not label or any(self.queue.records[sha].label == label for sha in item.photographs))
             ]
         return self._chosen[kind, label]
 
@@ -138,7 +141,7 @@ class Desk:
 
     def _item(self, number: int) -> Shown:
         item = self.queue.items[number]
-        links, cut = _within(self.queue, item), self.session.cut(item.photographs)
+        links, cut = self.queue.within(item), self.session.cut(item.photographs)
         return {
             "number": number,
             "kind": item.kind,
@@ -149,7 +152,7 @@ class Desk:
         }
 
     def _photograph(self, sha: str, links: Sequence[Link], cut: set[frozenset[str]]) -> Shown:
-        record, mine = self.records[sha], self.session.of(sha)
+        record, mine = self.queue.records[sha], self.session.of(sha)
         verdict = self.session.verdict(sha)
         return {
             "sha256": sha,
@@ -172,92 +175,6 @@ class Desk:
             ],
         }  # fmt: skip
 
-    def _shas(self, asked: Mapping[str, Any]) -> list[str]:
-        """The photographs that an action is about."""
-        given = asked.get("photographs")
-        if not isinstance(given, list) or not given or not all(isinstance(sha, str) for sha in given):
-            raise DataError("photographs", "none is named", "choose a photograph")
-        unknown = next((sha for sha in given if sha not in self.records), None)
-        if unknown is not None:
-            raise DataError(f"photograph {unknown[:12]}", "not in this data set", "choose one that is shown")
-        return list(dict.fromkeys(given))
-
-    def _shown_item(self, asked: Mapping[str, Any]) -> Item:
-        number = _whole(asked, "item")
-        if not 0 <= number < len(self.queue.items):
-            raise DataError(f"item {number}", "there is none", "look at the page anew")
-        return self.queue.items[number]
-
-    def _accept(self, asked: Mapping[str, Any]) -> Change | None:
-        open_ = [sha for sha in self._shown_item(asked).photographs if sha not in self.session.judged]
-        return self.session.judge(open_, "keep")
-
-    def _relabel(self, asked: Mapping[str, Any]) -> Change | None:
-        return self.session.judge(self._shas(asked), "relabel", _needed(asked, "value"))
-
-    def _drop(self, asked: Mapping[str, Any]) -> Change | None:
-        return self.session.judge(self._shas(asked), "drop", "", _needed(asked, "reason"))
-
-    def _apart(self, asked: Mapping[str, Any]) -> Change | None:
-        links = _within(self.queue, self._shown_item(asked))
-        change = self.session.apart(self._shas(asked), links)
-        if change is None:
-            raise DataError("split", "no link joins it to the others, or it was split already", "choose another")
-        return change
-
-    def _hide(self, asked: Mapping[str, Any]) -> Change | None:
-        boxes = asked.get("boxes")
-        if not isinstance(boxes, list) or not all(isinstance(one, str) for one in boxes):
-            raise DataError("hide", "no box is given", "draw one")
-        (sha,) = self._shas(asked)[:1]
-        return self.session.hide(sha, boxes)
-
-    def _remove(self, asked: Mapping[str, Any]) -> Change | None:
-        (sha,) = self._shas(asked)[:1]
-        return self.session.remove(sha, *(_text(asked, name) for name in ("action", "value", "reason")))
-
-    _actions: Mapping[str, Callable[[Desk, Mapping[str, Any]], Change | None]] = {
-        "accept": _accept,
-        "keep": lambda self, asked: self.session.judge(self._shas(asked), "keep"),
-        "drop": _drop,
-        "relabel": _relabel,
-        "flag": lambda self, asked: self.session.flag(self._shas(asked), _needed(asked, "reason")),
-        "group": lambda self, asked: self.session.together(self._shas(asked)),
-        "apart": _apart,
-        "hide": _hide,
-        "remove": _remove,
-        "undo": lambda self, asked: self.session.undo(),
-        "redo": lambda self, asked: self.session.redo(),
-    }
-
-
-def _within(queue: Queue, item: Item) -> list[Link]:
-    """The links between the photographs of an item."""
-    inside = set(item.photographs)
-    links = {link for sha in item.photographs for link in queue.links.get(sha, ()) if {link.a, link.b} <= inside}
-    return sorted(links, key=lambda link: (link.a, link.b))
-
 
 def _shown(review: Review) -> Shown:
     return {"action": review.action, "value": review.value, "reason": review.reason, "date": review.date}
-
-
-def _text(asked: Mapping[str, Any], name: str) -> str:
-    value = asked.get(name, "")
-    if not isinstance(value, str) or len(value) > 200:
-        raise DataError(name, "a short text is needed", "look at the page anew")
-    return value
-
-
-def _needed(asked: Mapping[str, Any], name: str) -> str:
-    value = " ".join(_text(asked, name).split())
-    if not value:
-        raise DataError(name, "it is empty", "choose one")
-    return value
-
-
-def _whole(asked: Mapping[str, Any], name: str) -> int:
-    value = asked.get(name, 0)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise DataError(name, "a whole number is needed", "look at the page anew")
-    return value

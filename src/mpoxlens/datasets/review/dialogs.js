@@ -166,8 +166,10 @@ export function hide(one, save, remove) {
   $("add").focus();
 }
 
-export function help(rows) {
+export function help(rows, meanings) {
   $("keys").replaceChildren(...rows.flatMap(([key, text]) => [
     element("dt", {}, ...key.split(" ").map((one) => element("kbd", {}, one))), element("dd", {}, text)]));
+  $("meanings").replaceChildren(...Object.entries(meanings).flatMap(([flag, text]) => [
+    element("dt", {}, flag), element("dd", {}, text)]));
   $("help").showModal();
 }

@@ -16,6 +16,10 @@ from mpoxlens.errors import DataError
 from mpoxlens.evaluation.metrics import Figure, with_interval
 
 Codes = NDArray[np.int64]
+Verdicts = dict[str, tuple[str, str]]  # verdict and reason of each photograph
+LOW = 0.6  # kappa below which Landis and Koch (Biometrics 33:159, 1977) no longer call agreement substantial
+ONE_SIDED = 0.85  # agreement by chance that two reviewers reach who give more than 92 in 100 one and the same verdict
+ONE_SIDED_SAYS = "nearly all verdicts are the same, where kappa says little: look at the disagreements"
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,27 @@ class Agreement:
             ("kappa, drop or not", self.kappa_drop),
         ]
         shown += [(f"kappa, flag {name}", figure) for name, figure in self.kappa_flags.items()]
+        both = _counted(self.photographs, "photograph")
         return [
-            f"{self.photographs} photographs with a verdict of both ({self.only_a} and {self.only_b} with one alone)",
+            f"{both} with a verdict of both ({self.only_a} and {self.only_b} with one alone)",
             *(f"{name}: {_shown(figure)}" for name, figure in shown),
-            f"{len(self.disagreements)} disagreements",
+            *(
+                ["nearly all verdicts are the same, where kappa says little: look at the disagreements"]
+                * self.one_sided
+            ),
+            _counted(len(self.disagreements), "disagreement"),
         ]
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether kappa is low although they agree, since nearly all verdicts are the same.
+
+        Feinstein and Cicchetti, Journal of Clinical Epidemiology 43:543, 1990.
+        """
+        if not self.kappa.value < LOW:  # NaN, too
+            return False
+        chance = (self.agreed.value - self.kappa.value) / (1 - self.kappa.value)
+        return chance >= ONE_SIDED
 
 
 def agreement(a: Sequence[Review], b: Sequence[Review], manifest: Manifest | None = None) -> Agreement:
@@ -71,11 +91,7 @@ def agreement(a: Sequence[Review], b: Sequence[Review], manifest: Manifest | Non
     Raises:
         DataError: there is no photograph to which both gave a verdict.
     """
-    labels = {r.sha256: r.label for r in manifest.records} if manifest else {}
-    said_a, said_b = _verdicts(a, labels), _verdicts(b, labels)
-    both = sorted(said_a.keys() & said_b.keys())
-    if not both:
-        raise DataError("the two decisions files", "no photograph has a verdict of both", "review the same photographs")
+    said_a, said_b, both = _compared(a, b, manifest)
     groups = {r.sha256: r.group or r.sha256 for r in manifest.records} if manifest else {}
     clusters = [groups.get(sha, sha) for sha in both]
 
@@ -97,12 +113,15 @@ def agreement(a: Sequence[Review], b: Sequence[Review], manifest: Manifest | Non
             name: figure(*([str((sha, name) in flagged) for sha in both] for flagged in (flagged_a, flagged_b)))
             for name in sorted({name for sha, name in flagged_a | flagged_b if sha in set(both)})
         },
-        disagreements=tuple(
-            Disagreement(sha, said_a[sha][0], said_b[sha][0], said_a[sha][1], said_b[sha][1])
-            for sha, agreed in zip(both, same, strict=True)
-            if not agreed
-        ),
+        disagreements=_differing(said_a, said_b, both),
     )
+
+
+def disagreements(
+    a: Sequence[Review], b: Sequence[Review], manifest: Manifest | None = None
+) -> tuple[Disagreement, ...]:
+    """List where two reviewers differ, without the figures; see `agreement`, which takes and raises the same."""
+    return _differing(*_compared(a, b, manifest))
 
 
 def cohen_kappa(x: Codes, y: Codes) -> float:
@@ -119,7 +138,24 @@ def write_disagreements(found: Iterable[Disagreement], path: Path) -> None:
     write_csv(columns, ([getattr(one, name) for name in columns] for one in found), path)
 
 
-def _verdicts(reviews: Iterable[Review], labels: dict[str, str]) -> dict[str, tuple[str, str]]:
+def _compared(
+    a: Sequence[Review], b: Sequence[Review], manifest: Manifest | None
+) -> tuple[Verdicts, Verdicts, list[str]]:
+    """What each said, and the photographs with a verdict of both, by sha256."""
+    labels = {r.sha256: r.label for r in manifest.records} if manifest else {}
+    said_a, said_b = _verdicts(a, labels), _verdicts(b, labels)
+    both = sorted(said_a.keys() & said_b.keys())
+    if not both:
+        raise DataError("the two decisions files", "no photograph has a verdict of both", "review the same photographs")
+    return said_a, said_b, both
+
+
+def _differing(said_a: Verdicts, said_b: Verdicts, both: Iterable[str]) -> tuple[Disagreement, ...]:
+    pairs = ((sha, said_a[sha], said_b[sha]) for sha in both)
+    return tuple(Disagreement(sha, x[0], y[0], x[1], y[1]) for sha, x, y in pairs if x[0] != y[0])
+
+
+def _verdicts(reviews: Iterable[Review], labels: dict[str, str]) -> Verdicts:
     """Verdict and reason of each photograph."""
     found = {}
     for one in reviews:
@@ -132,6 +168,10 @@ def _verdicts(reviews: Iterable[Review], labels: dict[str, str]) -> dict[str, tu
 
 def _flagged(reviews: Iterable[Review]) -> set[tuple[str, str]]:
     return {(one.sha256, one.reason) for one in reviews if one.action == "flag"}
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _shown(figure: Figure) -> str:

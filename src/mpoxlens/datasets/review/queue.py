@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
 from mpoxlens.datasets.duplicates.groups import group
 from mpoxlens.datasets.duplicates.links import Link
 from mpoxlens.datasets.manifest import CONFLICT, Manifest
-from mpoxlens.datasets.tables import read_table
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError
+from mpoxlens.schema import ImageRecord
 
 KINDS = {  # in the order of need
     "disagreement": "Disagreements",
@@ -42,7 +43,18 @@ class Queue:
     links: Mapping[str, tuple[Link, ...]]  # of each photograph
     flags: Mapping[str, tuple[str, ...]]  # found by the quality step, or as published
     faces: Mapping[str, tuple[str, ...]]  # boxes found, each "left top width height" in shares of the sides
-    notes: tuple[str, ...]  # which tables are missing, and how they are made
+    notes: tuple[str, ...]  # which tables are missing or out of date, and how they are made
+
+    @cached_property
+    def records(self) -> Mapping[str, ImageRecord]:
+        """All photographs, by sha256."""
+        return {record.sha256: record for record in self.manifest.records}
+
+    def within(self, item: Item) -> list[Link]:
+        """The links between the photographs of an item."""
+        inside = set(item.photographs)
+        links = {link for sha in item.photographs for link in self.links.get(sha, ()) if {link.a, link.b} <= inside}
+        return sorted(links, key=lambda link: (link.a, link.b))
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,7 @@ class Disputed:
 
 
 def read_queue(work: Workspace, disputed: Sequence[Disputed] = ()) -> Queue:
-    """Read what there is to review; a step that was not done yet leaves its part out and a note.
+    """Read what there is to review; a step that was not done since photographs came leaves its part out and a note.
 
     Raises:
         DataError: no manifest.
@@ -62,7 +74,7 @@ def read_queue(work: Workspace, disputed: Sequence[Disputed] = ()) -> Queue:
     manifest = work.manifest()
     known = {record.sha256 for record in manifest.records}
     notes: list[str] = []
-    links = [x for x in _given(work.links, notes) or () if {x.a, x.b} <= known]
+    links = [x for x in _links(work, notes) if {x.a, x.b} <= known]
     quality = _rows(work, "quality", notes)
     labels = _rows(work, "labels", notes)
     flags = {sha: set(names) for sha, names in manifest.flags.items()}
@@ -120,12 +132,7 @@ def _mislabels(labels: Iterable[Mapping[str, Any]]) -> Iterable[Item]:
 
 def _doubtful(queue: Queue, groups: Iterable[tuple[str, ...]]) -> Iterable[Item]:
     """Groups, those first whose weakest link has the fewest inliers."""
-
-    def surety(members: Sequence[str]) -> tuple[int, str]:
-        links = (link for sha in members for link in queue.links[sha] if link.method != "identical")
-        return min((link.inliers for link in links), default=10**9), members[0]
-
-    for members in sorted(groups, key=surety):
+    for members in sorted(groups, key=lambda members: _surety(queue, members)):
         yield Item("group", members, f"Do these {len(members)} show the same photograph?")
 
 
@@ -151,7 +158,7 @@ def _groups(queue: Queue) -> list[tuple[str, ...]]:
 
 def _surety(queue: Queue, members: Sequence[str]) -> tuple[int, str]:
     """The weakest evidence that holds a group together, so that the doubtful ones come first."""
-    links = [link for sha in members for link in queue.links[sha] if link.method != "identical"]
+    links = (link for sha in members for link in queue.links[sha] if link.method != "identical")
     return min((link.inliers for link in links), default=10**9), members[0]
 
 
@@ -163,16 +170,23 @@ def _by_photograph(links: Iterable[Link]) -> dict[str, tuple[Link, ...]]:
     return {sha: tuple(of) for sha, of in found.items()}
 
 
-def _rows(work: Workspace, name: str, notes: list[str]) -> list[dict[str, Any]]:
-    mend = f"mpoxlens data {name} {work.path}"
-    table = _given(lambda: read_table(work.table(name), mend), notes)
-    return table.to_pylist() if table is not None else []
-
-
-def _given(read: Callable[[], Any], notes: list[str]) -> Any:
-    """What a step made, or None and a note."""
+def _links(work: Workspace, notes: list[str]) -> list[Link]:
     try:
-        return read()
+        return work.links()
     except DataError as error:
         notes.append(str(error))
-        return None
+        return []
+
+
+def _rows(work: Workspace, name: str, notes: list[str]) -> list[dict[str, Any]]:
+    """The rows of a step's table; none and a note when it was not done, or not since photographs came."""
+    try:
+        table = work.fresh(name)
+    except DataError as error:
+        notes.append(str(error))
+        return []
+    if table is None:
+        notes.append(str(DataError(str(work.table(name)), "no such table yet", work.mend(name))))
+        return []
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows

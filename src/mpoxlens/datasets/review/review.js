@@ -64,7 +64,7 @@ function show(got, text) {
   }
   if (!photographs().some((x) => x.sha256 === current)) current = photographs()[0]?.sha256 ?? null;
   header(start, view);
-  item(view, { tick, choose, remove, closely });
+  item(view, start.meanings, { tick, choose, remove, closely });
   buttons(view, ...[actions(), steps()].map((all) => all.map(([key, name, run, more]) => [key, name, () => later(run), more])));
   mark(current, ticked, !document.querySelector("dialog[open]") && !document.activeElement?.closest("#filters"));
   $("said").textContent = text || (one() ? said(one().verdict) : "");
@@ -86,7 +86,7 @@ function actions() {
 
 const steps = () => [
   ["P", "Previous", () => step(-1), { disabled: view.at === 0 }], ["N", "Next", () => step(1), { disabled: view.at + 1 >= view.of }],
-  ["J", "Next undecided", seek, { disabled: view.decided === view.of }], ["?", "Keys", () => dialogs.help(HELP)],
+  ["J", "Next undecided", seek, { disabled: view.decided === view.of }], ["?", "Keys", () => dialogs.help(HELP, start.meanings)],
 ];
 
 async function act(what, text) {
@@ -167,7 +167,7 @@ function another(by) {
 const KEYS = {
   Enter: accept, k: keep, d: drop, r: relabel, f: flag, s: split, g: join, h: hide, o: closely, u: undo, U: redo,
   n: () => step(1), p: () => step(-1), j: seek, a: tickAll, " ": () => tick(current), ArrowRight: () => another(1),
-  ArrowLeft: () => another(-1), "/": () => $("kind").focus(), "?": () => dialogs.help(HELP),
+  ArrowLeft: () => another(-1), "/": () => $("kind").focus(), "?": () => dialogs.help(HELP, start.meanings),
 };
 const ANYWHERE = new Set(["n", "p", "j", "/", "?", "u", "U"]);
 

@@ -1,33 +1,31 @@
 """The page's server: on this machine alone, for the one who opened it.
 
-Whoever has the address that is printed gets in once; the browser then keeps a cookie that no other site can send.
-Pages of other sites that reach this port under a name of their own (DNS rebinding) are refused by the Host header, and
-their writes by the Origin header. Nothing is loaded from elsewhere, and no photograph leaves the machine.
+`door` lets in who has the address that is printed. Pages of other sites that reach this port under a name of their own
+(DNS rebinding) are refused by the Host header. Nothing is loaded from elsewhere, and no photograph leaves the machine.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+import shlex
 import socket
 import webbrowser
 from importlib import resources
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import click
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mpoxlens.datasets.review.desk import Desk, Shown
+from mpoxlens.datasets.review.door import Door
 from mpoxlens.datasets.review.pictures import Pictures
 from mpoxlens.datasets.review.queue import Disputed, read_queue
 from mpoxlens.datasets.review.session import ChangedError, Session, StaleError
@@ -43,14 +41,6 @@ FILES = {
     "review.js": "text/javascript",
     "show.js": "text/javascript",
     "dialogs.js": "text/javascript",
-}
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",  # no copy of a photograph stays in the browser
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -76,7 +66,8 @@ def serve(
         DataError: no manifest, an unusable decisions file or name, or a port that is taken.
     """
     token = secrets.token_urlsafe(24)
-    page = app(work, decisions, reviewer, token, compared)
+    desk = Desk(read_queue(work, _disputed(work, compared)), Session(decisions, reviewer))
+    page = app(desk, token)
     with _listening(port) as listening:
         address = f"http://{HOST}:{listening.getsockname()[1]}/?token={token}"
         config = uvicorn.Config(
@@ -94,18 +85,19 @@ def serve(
                 webbrowser.open(address)
             uvicorn.Server(config).run([listening])
         except KeyboardInterrupt:  # raised again by uvicorn after it has shut down
-            click.echo("Review ended; all decisions are written.")
+            click.echo(_farewell(work, desk.session))
 
 
-def app(
-    work: Workspace, decisions: Path, reviewer: str, token: str, compared: tuple[Path, Path] | None = None
-) -> Starlette:
-    """Return the server as an ASGI application; see `serve`.
+def _farewell(work: Workspace, session: Session) -> str:
+    held = len(session.reviews())
+    if not held:
+        return "Review ended; nothing was decided."
+    command = shlex.join(["mpoxlens", "data", "apply", str(work.path), "--decisions", str(session.path)])
+    return f"Review ended; decisions in {session.path}: {held}. Next: {command}"
 
-    Args:
-        token: what the first request must carry.
-    """
-    desk = Desk(read_queue(work, _disputed(work, compared)), Session(decisions, reviewer))
+
+def app(desk: Desk, token: str) -> Starlette:
+    """Return the server as an ASGI application; the first request must carry the token."""
     routes = _Routes(desk, Pictures(desk.queue.manifest.paths))
     return Starlette(
         routes=[
@@ -120,7 +112,7 @@ def app(
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
-            Middleware(_Door, token=token),
+            Middleware(Door, token=token),
         ],
         exception_handlers={MpoxlensError: _refused},
     )
@@ -142,14 +134,13 @@ def _listening(port: int) -> socket.socket:
 def _disputed(work: Workspace, compared: tuple[Path, Path] | None) -> list[Disputed]:
     if compared is None:
         return []
-    from mpoxlens.datasets.review.kappa import agreement
+    from mpoxlens.datasets.review.kappa import disagreements
 
     a, b = (read_reviews(path) for path in compared)
-    found = agreement(a, b, work.manifest()).disagreements
     return [
         Disputed(one.sha256, f"{compared[0].name}: {_said(one.verdict_a, one.reason_a)}; "
                  f"{compared[1].name}: {_said(one.verdict_b, one.reason_b)}")
-        for one in found
+        for one in disagreements(a, b, work.manifest())
     ]  # fmt: skip
 
 
@@ -191,51 +182,6 @@ class _Routes:
 
     def laid(self, request: Request) -> Response:
         return Response(self.pictures.laid(**request.path_params), media_type="image/jpeg")
-
-
-class _Door:
-    """Lets in who has the token or the cookie, and puts the protective headers on every answer."""
-
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app, self._token, self._cookie = app, token, secrets.token_urlsafe(24)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            return await self._app(scope, receive, send)
-        if scope["type"] != "http":  # the page opens no web sockets
-            return await send({"type": "websocket.close"})
-        request = Request(scope)
-        name = f"mpoxlens-review-{request.url.port}"  # cookies of one host are shared by its ports
-        token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        opened = bool(self._token) and secrets.compare_digest(token.encode(), self._token.encode())
-        known = secrets.compare_digest(request.cookies.get(name, "").encode(), self._cookie.encode())
-
-        async def protected(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                if opened:
-                    headers["Set-Cookie"] = f"{name}={self._cookie}; Path=/; HttpOnly; SameSite=Strict"
-            await send(message)
-
-        answer: ASGIApp = self._app
-        if scope["method"] not in ("GET", "HEAD") and not _own(request.headers):
-            opened, answer = False, PlainTextResponse("refused: not from the review page", 403)
-        elif not (known or (opened and scope["path"] == "/")):
-            opened = False
-            text = (
-                "refused: open the address that was printed; it works once, so start the review again when it is used"
-            )
-            answer = PlainTextResponse(text, 403)
-        elif opened:
-            self._token = ""
-        return await answer(scope, receive, protected)
-
-
-def _own(headers: Headers) -> bool:
-    """Whether a write comes from the page itself."""
-    same = headers.get("origin") == f"http://{headers.get('host')}"
-    return same and headers.get("content-type", "").partition(";")[0] == "application/json"
 
 
 async def _json(request: Request) -> Shown:

@@ -12,7 +12,8 @@ from itertools import chain
 from pathlib import Path
 
 from mpoxlens.datasets.duplicates.links import Link
-from mpoxlens.datasets.reviews import VERDICTS, Review, box, read_reviews, write_reviews
+from mpoxlens.datasets.review.texts import one_line, tidy_box
+from mpoxlens.datasets.reviews import VERDICTS, Review, read_reviews, write_reviews
 from mpoxlens.errors import DataError
 
 SAME_SCENE = "same_scene"
@@ -51,8 +52,8 @@ class Session:
     """One reviewer at one decisions file.
 
     The file holds what was decided at every moment: it is replaced whole with each action, so an action that cannot be
-    written did not happen. What can be undone is what was done since the file was opened. Lines of other reviewers in
-    the file stay as they are.
+    written did not happen. What can be undone is what was done since the file was opened. Flags, groups, cuts and boxes
+    of other reviewers in the file stay as they are; their verdicts belong into files of their own.
 
     Args:
         path: the decisions file, which need not exist.
@@ -60,7 +61,7 @@ class Session:
         today: gives the date that they get, year-month-day.
 
     Raises:
-        DataError: the file cannot be used, or the name cannot stand in it.
+        DataError: the file cannot be used or holds verdicts of another reviewer, or the name cannot stand in it.
     """
 
     def __init__(self, path: Path, reviewer: str, today: Callable[[], str] = _today) -> None:
@@ -73,12 +74,14 @@ class Session:
     def reload(self) -> None:
         """Read the file again; what was done before can no longer be undone."""
         with self.lock:
-            self._digest = _digest(self.path)
-            reviews = read_reviews(self.path) if self._digest else []
+            digest = _digest(self.path)
+            reviews = read_reviews(self.path) if digest else []
+            self._check_own(reviews)
+            self._digest = digest  # of what was read: a file that is refused above cannot be replaced later
             self._lines: dict[str, list[Review]] = {}
             for review in reviews:
                 self._lines.setdefault(review.sha256, []).append(review)
-            self.judged = {one.sha256 for one in reviews if one.action in VERDICTS and one.reviewer == self.reviewer}
+            self.judged = {one.sha256 for one in reviews if one.action in VERDICTS}
             self._done: list[Change] = []
             self._undone: list[Change] = []
             self.revision = self._digest
@@ -145,7 +148,7 @@ class Session:
     def hide(self, sha256: str, boxes: Iterable[str]) -> Change | None:
         """Hide faces, each given as left, top, width and height in shares of the sides."""
         known = {one.value for one in self.of(sha256) if one.action == "hide"}
-        wanted = dict.fromkeys(_tidy(text) for text in boxes)
+        wanted = dict.fromkeys(tidy_box(text) for text in boxes)
         return self._do([], [self._review(sha256, "hide", text, "face") for text in wanted if text not in known])
 
     def remove(self, sha256: str, action: str, value: str = "", reason: str = "") -> Change | None:
@@ -210,29 +213,20 @@ class Session:
         self.revision = self._digest
         self.judged = (self.judged - changed) | {sha for sha in changed if self.verdict(sha)}
 
+    def _check_own(self, reviews: Iterable[Review]) -> None:
+        for one in reviews:
+            if one.action in VERDICTS and one.reviewer != self.reviewer:
+                why = f"verdicts of {one.reviewer} in {self.reviewer}'s file"
+                raise DataError(one.where, why, "use one file a reviewer")
+
     def _mine(self, review: Review, action: str) -> bool:
         return review.action == action and review.reviewer == self.reviewer
 
     def _review(self, sha256: str, action: str, value: str, reason: str) -> Review:
-        return Review(sha256, action, _line(value), _line(reason), self.reviewer, self._today())
-
-
-def _tidy(text: str) -> str:
-    """A box cut to the photograph, to three decimals."""
-    try:
-        left, top, width, height = (float(part) for part in text.split())
-        right, bottom = min(left + width, 1.0), min(top + height, 1.0)
-        left, top = max(left, 0.0), max(top, 0.0)
-        tidy = " ".join(f"{share:.3f}" for share in (left, top, right - left, bottom - top))
-    except ValueError:
-        tidy = ""
-    if box(tidy) is None:
-        raise DataError("hide", f"{text!r} is no box on the photograph", "draw it again")
-    return tidy
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
+        review = Review(sha256, action, one_line(value), one_line(reason), self.reviewer, self._today())
+        if (action == "relabel" and not review.value) or (action == "flag" and not review.reason):
+            raise DataError(action, "a text is needed", "choose one")
+        return review
 
 
 def _digest(path: Path) -> str:

@@ -49,23 +49,27 @@ export function header(start, view) {
   $("notes").querySelector("ul").replaceChildren(...start.notes.map((note) => element("li", {}, note)));
 }
 
-export function item(view, events) {
+export function item(view, meanings, events) {
   const shown = view.item;
   document.title = shown ? `${view.at + 1} of ${view.of} · Review` : "Review";
   $("title").textContent = shown ? shown.title : "";
   $("text").textContent = shown ? shown.text || shown.photographs[0].label : "Nothing of this kind and label";
   const all = shown ? shown.photographs : [];
   $("photographs").className = ["", "one", "two"][all.length] || "";
-  $("photographs").replaceChildren(...all.map((one, i) => photograph(one, i, all, events)));
+  $("photographs").replaceChildren(...all.map((one, i) => photograph(one, i, all, meanings, events)));
 }
 
-function photograph(one, i, all, events) {
+function photograph(one, i, all, meanings, events) {
   const verdict = one.verdict;
   const label = `Photograph ${i + 1} of ${all.length}: ${one.label}, ${one.source}, ${one.width} by ${one.height}, ${said(verdict)}`;
   const image = element("img", {
     src: photo(one.sha256, all.length < 3 ? "large" : "small"), alt: `Photograph ${i + 1}, labelled ${one.label}`,
   });
   const frame = element("span", { class: "image" }, image, ...boxes(one));
+  image.addEventListener("load", () => {
+    frame.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight);
+    frame.style.setProperty("--width", image.naturalWidth);
+  });
   image.addEventListener("error", async () => {
     const answer = await fetch(image.src).then((got) => got.json()).catch(() => ({ error: "cannot be shown" }));
     frame.replaceChildren(element("p", { class: "notice" }, answer.error));
@@ -86,7 +90,7 @@ function photograph(one, i, all, events) {
       all.length > 1 ? element("label", { class: "tick" }, tick, "tick") : "",
     ),
     element("p", { class: "soft" }, facts(one)),
-    notes(one, all, events),
+    notes(one, all, meanings, events),
     links(one, all),
   ));
 }
@@ -102,7 +106,7 @@ function facts(one) {
 }
 
 // What the reviewer said besides the verdict, each with a button that takes it away; and what was found before.
-function notes(one, all, events) {
+function notes(one, all, meanings, events) {
   const number = (sha) => all.findIndex((other) => other.sha256 === sha) + 1;
   const told = { flag: (x) => x.reason, group: (x) => `with ${x.value}`, apart: (x) => `apart from ${number(x.value) || x.value.slice(0, 8)}`,
     hide: () => "hidden face" };
@@ -112,7 +116,7 @@ function notes(one, all, events) {
       onclick: (event) => { event.stopPropagation(); events.remove(one.sha256, line); } }, "×");
     return element("li", {}, text, gone);
   });
-  const found = one.found.map((name) => element("li", { class: "plain" }, `found: ${name}`));
+  const found = one.found.map((name) => element("li", { class: "plain", title: meanings[name] ?? null }, `found: ${name}`));
   return own.length + found.length ? element("ul", { class: "lines", "aria-label": "Notes" }, ...own, ...found) : "";
 }
 

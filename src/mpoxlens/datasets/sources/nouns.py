@@ -53,12 +53,15 @@ class LeftOut:
     paths: tuple[str, ...]
     why: str
     mend: str
+    noun: str = "photo"
 
     def told(self, root: str) -> DataError:
         """Return the line: how many, where, and why."""
         count, first = len(self.paths), self.paths[0]
-        photos = f"1 photo is left out ({first})" if count == 1 else f"{count} photos are left out ({first} the first)"
-        return DataError(root, f"{photos}: {self.why}", self.mend)
+        left = f"1 {self.noun} is left out ({first})"
+        if count > 1:
+            left = f"{count} {self.noun}s are left out ({first} the first)"
+        return DataError(root, f"{left}: {self.why}", self.mend)
 
 
 Found: TypeAlias = Iterator[Entry | LeftOut | DataError]

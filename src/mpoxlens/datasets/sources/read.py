@@ -22,7 +22,9 @@ from mpoxlens.datasets.sources import (
     scin,
 )
 from mpoxlens.datasets.sources.nouns import Entry, Found, Labelled, Layout, LeftOut, Source, fitzpatrick
-from mpoxlens.datasets.sources.tree import Tree, walk
+from mpoxlens.datasets.sources.tables import said
+from mpoxlens.datasets.sources.tree import Tree, absolute, walk
+from mpoxlens.datasets.sources.unread import unread
 from mpoxlens.errors import DataError
 
 PUBLISHED = (ahsan2022, ddi, fitzpatrick17k, ham10000, mcsi, msid, msld_v1, msld_v2, pad_ufes_20, scin)
@@ -99,9 +101,10 @@ def _settle(tree: Tree, layout: Layout) -> tuple[list[Labelled], list[DataError]
             problems.append(item.told(str(tree.root)))
         else:
             mentioned.add(item.path)
-            checked = _checked(item, tree, layout)
+            entry = _said(item)
+            checked = _checked(entry, tree, layout)
             if isinstance(checked, Labelled) and checked.path in held:
-                checked = _again(item, *held[checked.path])
+                checked = _again(entry, *held[checked.path])
             if isinstance(checked, Labelled):
                 held[checked.path] = (checked, item.where)
             else:
@@ -110,6 +113,7 @@ def _settle(tree: Tree, layout: Layout) -> tuple[list[Labelled], list[DataError]
     if silent:
         left = LeftOut(silent, "nothing says what is on it", "add it to the table, or to a folder named by class")
         problems.append(left.told(str(tree.root)))
+    problems += unread(tree, mentioned)
     return [item for item, _ in held.values()], problems
 
 
@@ -121,12 +125,27 @@ def _until_broken(found: Found) -> Iterator[Entry | LeftOut | DataError]:
         yield error
 
 
+def _said(entry: Entry) -> Entry:
+    """Words for "not known" say nothing."""
+    return replace(
+        entry,
+        patient=said(entry.patient),
+        tone=said(entry.tone),
+        fold=said(entry.fold),
+        source=said(entry.source),
+        licence=said(entry.licence),
+    )
+
+
 def _checked(entry: Entry, tree: Tree, layout: Layout) -> Labelled | DataError:
     if entry.path not in tree.known:
         why = f"{entry.path} is not in {tree.root}" if entry.path else "it names no file"
         return DataError(entry.where, why, "correct or remove the line")
     if not entry.label:
         return DataError(entry.where, f"{entry.path} has no label", "fill the label or remove the line")
+    if "\n" in entry.label:
+        why = f"the label of {entry.path} goes over several lines"
+        return DataError(entry.where, why, "look for a quotation mark that is not closed")
     label = layout.label(entry.label)
     if label is None:
         known = ", ".join(sorted(layout.labels or ()))
@@ -135,7 +154,7 @@ def _checked(entry: Entry, tree: Tree, layout: Layout) -> Labelled | DataError:
     return Labelled(
         entry.path,
         label,
-        entry.source or (layout.name if layout.citation else tree.root.resolve().name),
+        entry.source or (layout.name if layout.citation else absolute(tree.root).name),
         entry.patient or None,
         entry.label,
         fitzpatrick(entry.tone),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
@@ -11,6 +12,8 @@ from mpoxlens.errors import DataError, MissingExtraError
 
 Rows = Iterator[tuple[int, Mapping[str, object]]]
 BATCH = 10_000  # rows of Parquet in memory at a time
+NOTHING = frozenset({"", "nan", "na", "<na>", "n/a", "#n/a", "none", "null", "unknown", "-", "?"})  # in lower case
+_NOT_UTF8 = "mpoxlens-cp1252"
 
 
 def rows(table: Path | None, needs: Collection[str], layout: str = "") -> Iterator[tuple[str, dict[str, str]]]:
@@ -24,13 +27,25 @@ def rows(table: Path | None, needs: Collection[str], layout: str = "") -> Iterat
         raise DataError(f"layout {layout}", "its table is not in this folder", "name the folder that was downloaded")
     read = _parquet if table.suffix.lower() == ".parquet" else _csv
     for number, row in read(table, needs):
-        cells = {_name(key): "" if value is None else str(value).strip() for key, value in row.items() if key}
-        yield f"{table}:{number}", cells
+        yield f"{table}:{number}", {_name(key): _cell(value) for key, value in row.items() if key}
+
+
+def said(cell: str) -> str:
+    """Return the cell, or "" when it is a word for nothing: all patients "nan" would be one person."""
+    return "" if cell.strip().casefold() in NOTHING else cell
 
 
 def inside(path: str) -> str:
     r"""Return a table's path in the form of `Tree`: `.\mpox\1.png` is mpox/1.png."""
     return posixpath.normpath(path.replace("\\", "/")) if path else ""
+
+
+def _cell(value: object) -> str:
+    if value is None or value != value:  # noqa: PLR0124 - not a number
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # a column of whole numbers with a gap in it
+    return str(value).strip()
 
 
 def _name(column: str) -> str:
@@ -45,7 +60,8 @@ def _require(table: Path, columns: Collection[str], needs: Collection[str]) -> N
 
 def _csv(table: Path, needs: Collection[str]) -> Rows:
     try:
-        with table.open(newline="", encoding="utf-8-sig", errors="replace") as lines:  # -sig: spreadsheets write a mark
+        codecs.register_error(_NOT_UTF8, _as_cp1252)
+        with table.open(newline="", encoding=_encoding(table), errors=_NOT_UTF8) as lines:
             separator = max(",;\t", key=lines.readline(100_000).count)
             lines.seek(0)
             reader = csv.DictReader(lines, delimiter=separator)
@@ -58,6 +74,24 @@ def _csv(table: Path, needs: Collection[str]) -> Rows:
         raise DataError(where, why, "look for a quotation mark that is not closed") from None
     except OSError as error:
         raise DataError(str(table), f"cannot be read ({error.strerror})", "check its permissions") from None
+
+
+def _encoding(table: Path) -> str:
+    """UTF-16 as spreadsheets save "Unicode text", told by its mark or by the zeros of its first letter; else UTF-8."""
+    with table.open("rb") as file:
+        head = file.read(2)
+    if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    if b"\0" in head:
+        return "utf-16-be" if head.startswith(b"\0") else "utf-16-le"
+    return "utf-8-sig"  # with or without a mark
+
+
+def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    """Read bytes that are not UTF-8 as Western spreadsheets write them, keeping different bytes different."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", "backslashreplace"), error.end
 
 
 def _parquet(table: Path, needs: Collection[str]) -> Rows:

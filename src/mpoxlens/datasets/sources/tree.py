@@ -62,14 +62,24 @@ class Tree:
         return None
 
 
+def absolute(root: Path) -> Path:
+    """Return where a folder lies, under the name that the user gave it: links above it are followed, itself is not."""
+    return root.resolve() if root.name in ("", "..") else root.parent.resolve() / root.name
+
+
+def require_folder(root: Path) -> None:
+    """Raise a DataError when there is no such folder."""
+    if not os.path.isdir(root):  # noqa: PTH112 - it answers False where Path.is_dir raises, in a closed folder
+        raise DataError(str(root), "no such folder", "name the data set's folder")
+
+
 def walk(root: Path) -> Tree:
     """Look below a folder.
 
     Raises:
         DataError: no such folder, or it cannot be read.
     """
-    if not os.path.isdir(root):  # noqa: PTH112 - it answers False where Path.is_dir raises, in a closed folder
-        raise DataError(str(root), "no such folder", "name the data set's folder")
+    require_folder(root)
     files: list[str] = []
     problems: list[DataError] = []
     closed: list[OSError] = []
