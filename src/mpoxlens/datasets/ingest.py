@@ -103,16 +103,15 @@ def _row(top: Path, key: str) -> Row:
         data = read_bytes(top / path)
         photo = decode_photo(data, path)
     except MpoxlensError as error:
-        return {"file": key, "what": path} | _problem(error, top, path)
+        return {"file": key, "what": path, **_problem(error, top, path)}
     size = {"width": photo.width, "height": photo.height, "bytes": len(data)}
     return {"file": key, "sha256": photo.sha256, "problem": ""} | size
 
 
 def _problem(error: MpoxlensError, top: Path, path: str) -> Row:
     """Return what is wrong and what mends it, for whom a file of a data set is, not a photograph of their own rash."""
-    fact = error.what
-    for name in (str(top / path), path):
-        fact = fact.removeprefix(" ".join(name.split())).removeprefix(": ")
+    names = (" ".join(name.split()) for name in (str(top / path), path))  # as an error writes them
+    fact = next((error.what.removeprefix(name) for name in names if error.what.startswith(name)), "").removeprefix(": ")
     if isinstance(error, MissingExtraError) or error.mend.startswith("check"):
         mend = error.mend
     elif error.why == "not a photo in a format that we read":

@@ -49,7 +49,8 @@ def test_an_audit_of_other_photographs_or_decisions_is_known(tmp_path: Path) -> 
     assert table["cue"].to_pylist() == [one.cue for one in found.rows]
     assert made_of(work.table("audit-labels")) == work.state()
 
-    write_manifest(work.manifest(), work.table("clean"), work.state("clean"))
+    fewer = replace(work.manifest(), records=work.manifest().records[1:])
+    write_manifest(fewer, work.table("clean"), work.state("clean"))
     with pytest.raises(DataError, match=r"audit\.parquet: made before .*; mpoxlens data audit"):
         work.fresh("audit")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import math
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -41,7 +42,7 @@ def inside(path: str) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None or value != value:  # noqa: PLR0124 - not a number
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))  # a column of whole numbers with a gap in it

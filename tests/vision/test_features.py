@@ -1,0 +1,78 @@
+"""Frozen features: a row a photograph, in order, computed once, and only of what was ingested."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+from mpoxlens.datasets.ingest import collect
+from mpoxlens.datasets.manifest import Manifest
+from mpoxlens.datasets.phantom import draw
+from mpoxlens.errors import DataError, WeightsError
+from mpoxlens.vision.features import frozen_features
+from mpoxlens.vision.recipe import ModelRecipe
+from mpoxlens.weights import resolve
+
+SMALL = ModelRecipe(weights="none", frozen_blocks=0, size=64)  # no base weights needed; other numbers on each run
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    for seed, label in enumerate(("mpox", "mpox", "measles", "measles")):
+        (tmp_path / "data" / label).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw(seed, size=96).pixels).save(tmp_path / "data" / label / f"{seed}.png")
+    return collect([tmp_path / "data"])
+
+
+def test_a_row_a_photograph_in_the_order_of_the_manifest(manifest: Manifest, tmp_path: Path) -> None:
+    records, features = frozen_features(manifest, tmp_path / "features.parquet", SMALL)
+    assert records == list(manifest.records)
+    assert features.shape == (4, 1280)
+    assert features.dtype == np.float32
+    table = parquet.read_table(tmp_path / "features.parquet")
+    kept = dict(zip(table["sha256"].to_pylist(), table["feature"].to_pylist(), strict=True))
+    for record, feature in zip(records, features, strict=True):
+        np.testing.assert_array_equal(feature, np.float32(kept[record.sha256]))
+    assert len(np.unique(features, axis=0)) == 4
+
+
+def test_what_was_computed_stays_and_the_rest_is_added(manifest: Manifest, tmp_path: Path) -> None:
+    gone = manifest.records[1]
+    data = manifest.paths[gone.sha256].read_bytes()
+    manifest.paths[gone.sha256].unlink()
+    records, before = frozen_features(manifest, tmp_path / "features.parquet", SMALL)
+    assert [record.sha256 for record in records] == [r.sha256 for r in manifest.records if r != gone]
+
+    manifest.paths[gone.sha256].write_bytes(data)
+    records, after = frozen_features(manifest, tmp_path / "features.parquet", SMALL)
+    assert records == list(manifest.records)
+    np.testing.assert_array_equal(after[[0, 2, 3]], before)  # a new network would give other numbers
+
+
+def test_another_photograph_in_its_place_is_left_out(manifest: Manifest, tmp_path: Path) -> None:
+    first, second = manifest.records[:2]
+    manifest.paths[first.sha256].write_bytes(manifest.paths[second.sha256].read_bytes())
+    records, features = frozen_features(manifest, tmp_path / "features.parquet", SMALL)
+    assert records == list(manifest.records[1:])
+    assert len(features) == 3
+    problems = parquet.read_table(tmp_path / "features.parquet")["problem"].to_pylist()
+    assert "its content changed since it was ingested" in problems[0]
+
+
+def test_nothing_left_is_told(manifest: Manifest, tmp_path: Path) -> None:
+    for path in manifest.paths.values():
+        path.unlink()
+    with pytest.raises(DataError, match="none of its photographs can be read"):
+        frozen_features(manifest, tmp_path / "features.parquet", SMALL)
+
+
+def test_base_weights_tell_the_same_photograph_again(manifest: Manifest, tmp_path: Path) -> None:
+    try:
+        resolve(ModelRecipe().weights)
+    except WeightsError as error:
+        pytest.skip(f"the base weights are not on this machine: {error.why}")
+    first = frozen_features(manifest, tmp_path / "first.parquet")[1]
+    second = frozen_features(manifest, tmp_path / "second.parquet")[1]
+    np.testing.assert_allclose(first, second, atol=1e-5)
