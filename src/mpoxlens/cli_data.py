@@ -233,7 +233,7 @@ def preprocess(ctx: click.Context, work: Path, out: Path, size: int, crop: str, 
     module = _step("preprocess.homogenise")
     with _at_work(work) as tell:
         table = module.preprocess(_work(work), out, module.Settings(size, crop, colour), _work(work).reviews(), tell)
-    ctx.exit(1 if _step("summary").written(table, out) else 0)
+    ctx.exit(1 if _step("summary").written(_work(work), table, out) else 0)
 
 
 @data.command(epilog=EPILOG)
@@ -241,15 +241,18 @@ def preprocess(ctx: click.Context, work: Path, out: Path, size: int, crop: str, 
 @click.argument("out", type=FOLDER)
 @click.option("--images", is_flag=True, help="With the photographs; only where their licences let you.")
 @click.option("--sheets", is_flag=True, help="With contact sheets, faces hidden.")
+@click.option("--unhidden", is_flag=True, help="Even if nobody looked for faces in the photographs.")
 @click.option("--about", type=FOLDER, help="What only the publisher knows (TOML); see docs/howto-export.md.")
 @click.pass_context
-def export(ctx: click.Context, work: Path, out: Path, images: bool, sheets: bool, about: Path | None) -> None:
+def export(
+    ctx: click.Context, work: Path, out: Path, images: bool, sheets: bool, unhidden: bool, about: Path | None
+) -> None:
     """Write card, Croissant metadata, tables for `datasets` and SHA256SUMS into OUT."""
     reviews = _work(work).reviews()
     words = _step("export.about").read_about(about) if about else None
     with _at_work(work) as tell:
         done = _step("export.export").export(
-            _work(work), out, images=images, sheets=sheets, reviews=reviews, about=words, tell=tell
+            _work(work), out, images=images, sheets=sheets, unhidden=unhidden, reviews=reviews, about=words, tell=tell
         )
     click.echo(f"exported: {out}")
     ctx.exit(1 if _step("summary").told(done.problems) else 0)

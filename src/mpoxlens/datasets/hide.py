@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import cv2
+import pyarrow as pa
+from pyarrow import compute
 
 from mpoxlens.datasets.reviews import Review
 from mpoxlens.datasets.reviews import box as read_box
-from mpoxlens.datasets.tables import read_table
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError, PhotoError
 from mpoxlens.photo import decode_photo, read_bytes
@@ -24,18 +25,35 @@ MARGIN = 0.15  # of the box that is hidden on each side of it: detectors cut off
 
 
 def faces(work: Workspace, reviews: Sequence[Review] = ()) -> Faces:
-    """Return what is to be hidden: the faces that the quality step detected, and those that reviewers marked."""
+    """Return what is to be hidden: the faces that the quality step detected, and those that reviewers marked.
+
+    Raises:
+        DataError: the quality step was run before the last photographs came.
+    """
     found: dict[str, set[str]] = {}
     for review in reviews:
         if review.action == "hide":
             found.setdefault(review.sha256, set()).add(review.value)
-    if work.table("quality").exists():
-        table = read_table(work.table("quality"), f"mpoxlens data quality {work.path}").select(["sha256", "faces"])
-        for batch in table.to_batches(max_chunksize=65_536):
+    table = work.fresh("quality")
+    if table is not None:
+        for batch in table.select(["sha256", "faces"]).to_batches(max_chunksize=65_536):
             for sha, boxes in zip(batch["sha256"].to_pylist(), batch["faces"].to_pylist(), strict=True):
                 if boxes:
                     found.setdefault(sha, set()).update(boxes)
     return {sha: tuple(b for text in sorted(texts) if (b := read_box(text))) for sha, texts in found.items()}
+
+
+def unseen(work: Workspace, photographs: pa.ChunkedArray) -> int:
+    """Return how many of these photographs, by sha256, were not looked at for faces; all where quality was not run.
+
+    Raises:
+        DataError: the quality step was run before the last photographs came.
+    """
+    table = work.fresh("quality")
+    if table is None:
+        return len(photographs)
+    looked_at = table.filter(compute.equal(table["problem"], ""))["sha256"]
+    return sum(compute.invert(compute.is_in(photographs, looked_at)).to_pylist())
 
 
 def original(root: Path, path: str, sha256: str) -> Photo:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mpoxlens.datasets.duplicates.links import Link
+from mpoxlens.datasets.hide import unseen
 from mpoxlens.datasets.labels import Doubt
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.parts import left_out
@@ -123,6 +124,8 @@ def audited(work: Workspace, found: Audit) -> None:
     for row in found.rows:
         table.add_row(row.cue, f"{row.auroc:.3f}", f"{row.low:.3f}-{row.high:.3f}", f"{row.chance:.3f}")
     _print(table)
+    for note in found.notes:
+        _say(note)
     _say(f"page: {work.path / 'audit.html'}")
 
 
@@ -132,8 +135,10 @@ def agreed(found: Agreement) -> None:
         _say(line)
 
 
-def written(table: pa.Table, out: Path) -> bool:
+def written(work: Workspace, table: pa.Table, out: Path) -> bool:
     """Say how many photographs were written; return whether some could not be."""
+    if blind := unseen(work, table["sha256"]):
+        _say(f"nobody looked for faces in {_several(blind, 'photograph')}; first: {work.mend('quality')}")
     _say(f"{sum(not problem for problem in table['problem'].to_pylist())} photographs: {out}")
     return _unmeasured(table)
 

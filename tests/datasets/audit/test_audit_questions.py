@@ -14,8 +14,8 @@ from mpoxlens.datasets.audit.page import LEAST, words, write_page
 from mpoxlens.datasets.duplicates.links import Link, write_links
 from mpoxlens.datasets.ingest import collect
 from mpoxlens.datasets.manifest import write_manifest
-from mpoxlens.datasets.steps import duplicates
 from mpoxlens.datasets.tables import made_of
+from mpoxlens.datasets.workspace import photographs_of
 from mpoxlens.errors import DataError
 
 
@@ -24,9 +24,8 @@ def test_links_that_were_found_keep_copies_together_before_review(tmp_path: Path
     work = made(tmp_path, {"mpox": 12, "other": 12})
     shas = {r.path: r.sha256 for r in work.manifest().records}
     pair = sorted(shas[f"mpox/mpox-{n}.bmp"] for n in (0, 1))
-    duplicates(work)
-    (of,) = {parquet.read_schema(work.table("links")).metadata[b"of"].decode()}
-    write_links([Link(pair[0], pair[1], "reviewer", 0, 1.0)], work.table("links"), of)
+    link = Link(pair[0], pair[1], "local-features", 20, 1.0)
+    write_links([link], work.table("links"), photographs_of(work.manifest()))
     found = audit(work, shuffles=0)
     assert found.rows[0].clusters == 23
     assert found.notes == (

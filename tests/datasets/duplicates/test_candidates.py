@@ -63,8 +63,13 @@ def test_two_views_of_one_image_are_no_candidates(views: list[Features]) -> None
     assert (3, DRAWN) not in pairs
 
 
-def test_threads_and_runs_agree(views: list[Features]) -> None:
-    assert found(views, threads=2) == found(views) != []
+@pytest.mark.parametrize("threads", [1, 2])
+def test_runs_agree(views: list[Features], threads: int) -> None:
+    assert found(views, threads=threads) == found(views, threads=threads) != []
+
+
+def test_numbers_of_threads_agree(views: list[Features]) -> None:
+    assert found(views, threads=2) == found(views)
 
 
 def test_nothing_to_index(views: list[Features]) -> None:

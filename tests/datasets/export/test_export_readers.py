@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import hand_made
 import pytest
 
+import hand_made
 from mpoxlens.datasets.export.export import export
 from mpoxlens.datasets.workspace import Workspace
 
@@ -35,7 +35,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     work = hand_made.workspace(folder / "ws", folder / "photos", records)
     hand_made.split(work, {r.sha256: str(k % 2) for k, r in enumerate(records)})
-    export(work, folder / "out", images=True)
+    export(work, folder / "out", images=True, unhidden=True)
     return folder / "out"
 
 

@@ -9,17 +9,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import parquet
 
 import hand_made
+from mpoxlens.datasets.hide import unseen
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.datasets.preprocess import homogenise
 from mpoxlens.datasets.preprocess.colour import illuminant, in_white_light, to_linear, to_srgb
 from mpoxlens.datasets.preprocess.crops import propose, saliency, skin_mask
 from mpoxlens.datasets.preprocess.homogenise import Settings, preprocess
 from mpoxlens.datasets.reviews import Review
+from mpoxlens.datasets.tables import write_table
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError, MpoxlensError
 from mpoxlens.photo import read_photo
@@ -42,6 +45,10 @@ def work(tmp_path: Path, records: list[ImageRecord]) -> Workspace:
 
 def _sums(folder: Path) -> dict[str, str]:
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*.png"))}
+
+
+def _time(out: Path, record: ImageRecord) -> int:
+    return (out / "images" / f"{record.sha256}.png").stat().st_mtime_ns
 
 
 def _arm(left: int, top: int, width: int, height: int) -> Pixels:
@@ -220,10 +227,12 @@ def test_new_decisions_and_settings_make_the_copies_anew(
     out, sha = tmp_path / "out", records[0].sha256
     preprocess(work, out, Settings(size=64))
     before = np.asarray(Image.open(out / "images" / f"{sha}.png").convert("RGB")).astype(int)
+    times = {record.sha256: _time(out, record) for record in records}
     hidden = [Review(sha, "hide", "0.5 0.5 0.4 0.4", "", "reviewer-1", "2026-01-01")]
     table = preprocess(work, out, Settings(size=64), hidden)
     after = np.asarray(Image.open(out / "images" / f"{sha}.png").convert("RGB")).astype(int)
     assert {row["sha256"]: row["hidden"] for row in table.to_pylist()}[sha] == 1
+    assert [r.sha256 for r in records if times[r.sha256] != _time(out, r)] == [sha]  # only its copy was made anew
     assert np.array_equal(before[:24], after[:24])
     assert np.abs(before - after)[36:56, 36:56].mean() > 1
     preprocess(work, out, Settings(size=32), hidden)
@@ -232,6 +241,39 @@ def test_new_decisions_and_settings_make_the_copies_anew(
     rest = hand_made.workspace(tmp_path / "ws2", tmp_path / "photos", records[1:])
     preprocess(rest, out, Settings(size=32))
     assert sha not in {name.removesuffix(".png") for name in _sums(out)}  # what review left out stays nowhere
+
+
+def test_a_face_that_was_marked_after_a_run_was_stopped_is_hidden(
+    work: Workspace, tmp_path: Path, records: list[ImageRecord]
+) -> None:
+    out, sha = tmp_path / "out", records[0].sha256
+    preprocess(work, out, Settings(size=64))
+    (out / "preprocess.parquet.parts").mkdir()
+    (out / "preprocess.parquet").rename(out / "preprocess.parquet.parts" / "000000.parquet")  # as a stopped run leaves
+    table = preprocess(work, out, Settings(size=64), [Review(sha, "hide", "0.5 0.5 0.4 0.4", "", "r", "2026-01-01")])
+    assert {row["sha256"]: row["hidden"] for row in table.to_pylist()} == {
+        r.sha256: int(r is records[0]) for r in records
+    }
+
+
+def test_faces_that_were_detected_are_hidden_and_it_is_told_where_none_were_looked_for(
+    work: Workspace, tmp_path: Path, records: list[ImageRecord]
+) -> None:
+    out = tmp_path / "out"
+    table = preprocess(work, out, Settings(size=64))
+    assert unseen(work, table["sha256"]) == 3
+    assert json.loads((out / "settings.json").read_text())["photographs_not_looked_at_for_faces"] == 3
+    a, b, _ = (record.sha256 for record in records)
+    columns = {"sha256": [a, b], "faces": [["0.1 0.1 0.5 0.5"], []], "problem": ["", "no such file"]}
+    write_table(pa.table(columns), work.table("quality"), work.state("quality"))
+    table = preprocess(work, out, Settings(size=64))
+    assert {row["sha256"]: row["hidden"] for row in table.to_pylist()} == {
+        r.sha256: int(r.sha256 == a) for r in records
+    }
+    assert json.loads((out / "settings.json").read_text())["photographs_not_looked_at_for_faces"] == 2
+    write_table(pa.table(columns), work.table("quality"), "another state")
+    with pytest.raises(DataError, match=r"quality\.parquet: made before the last photographs or decisions came"):
+        preprocess(work, out, Settings(size=64))
 
 
 def test_what_cannot_be_read_says_why_and_the_rest_goes_on(

@@ -1,5 +1,6 @@
 """The order in which a reviewer sees what there is to decide."""
 
+import shutil
 from pathlib import Path
 
 from review_made import Made
@@ -42,9 +43,11 @@ def test_a_manifest_alone_is_enough(bare: Made) -> None:
     ]
 
 
-def test_tables_of_earlier_photographs_are_left_out_with_a_note(made: Made, tmp_path: Path) -> None:
-    save(draw(9, size=160), tmp_path / "more" / "mpox" / "new.png")
-    ingest(made.work, [made.work.manifest().root, tmp_path / "more"])
+def test_tables_of_earlier_photographs_are_left_out_with_a_note(made: Made, photographs: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more"
+    shutil.copytree(photographs, more)
+    save(draw(9, size=160), more / "mpox" / "new.png")
+    ingest(made.work, [more])
     queue = read_queue(made.work)
     assert {item.kind for item in queue.items} == {"conflict", "other"}
     assert [note.rpartition("mpoxlens data ")[2].split()[0] for note in queue.notes] == [

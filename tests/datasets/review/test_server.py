@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -236,8 +237,13 @@ def test_ctrl_c_ends_the_review_with_what_comes_next(made: Made, tmp_path: Path,
     command = [sys.executable, "-u", "-W", "error", "-c", SERVE, str(made.work.path), str(decisions)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        assert re.search(r"http://127\.0\.0\.1:\d+/\?token=\S{32}$", server.stdout.readline())
+        address = re.search(r"http://127\.0\.0\.1:(\d+)/\?token=\S{32}$", server.stdout.readline())
         server.stdout.readline()
+        assert address
+        connection = HTTPConnection("127.0.0.1", int(address[1]), timeout=20)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 403  # it is up
+        connection.close()
         os.kill(server.pid, signal.SIGINT)
         out, err = server.communicate(timeout=20)
     following = f"decisions in {decisions}: 2. Next: mpoxlens data apply {made.work.path} --decisions {decisions}"

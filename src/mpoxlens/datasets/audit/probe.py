@@ -128,8 +128,8 @@ def _measures(sample: Sample, table: pa.Table) -> Iterator[tuple[str, NDArray[np
         cue.name: np.column_stack([shown.column(name).to_numpy().astype(np.float32) for name in cue.columns])
         for cue in CUES
     }
-    pixels = pictures(shown.column("background_picture")).reshape(len(sample.rows), -1) / np.float32(255)
-    found["background picture"] = components(pixels)
+    pixels = pictures(shown.column("background_picture")).reshape(len(sample.rows), -1)
+    found["background picture"] = components(pixels.astype(np.float32) / np.float32(255))
     sources = np.array([record.source for record in sample.records])
     if len(names := np.unique(sources)) > 1:
         found["source"] = (sources[:, None] == names).astype(np.float32)

@@ -134,7 +134,10 @@ def _index(descriptors: Pixels) -> faiss.IndexIVFScalarQuantizer:
     index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatL2(128), 128, cells, kind, faiss.METRIC_L2, False)
     index.cp.seed, index.cp.niter, index.cp.min_points_per_centroid, index.cp.max_points_per_centroid = 0, 8, 1, 64
     sample = np.random.default_rng(0).permutation(len(descriptors))[: cells * 64]
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)  # the cells would depend on the number of threads, and with them the links
     index.train(descriptors[np.sort(sample)].astype(np.float32))
+    faiss.omp_set_num_threads(threads)
     for start in range(0, len(descriptors), 100_000):
         index.add(descriptors[start : start + 100_000].astype(np.float32))
     index.nprobe = PROBES

@@ -28,7 +28,7 @@ from mpoxlens.datasets.duplicates.local_features import Matrix, align
 from mpoxlens.errors import MpoxlensError
 from mpoxlens.schema import Pixels
 
-VERSION = "2"  # of all that decides which links are found
+VERSION = "3"  # of all that decides which links are found
 CHECKED = (2000, 3)  # pairs compared by their pixels at most, the likeliest: so many, and so many more an image
 FAMILY = 12  # copies of one image among which all pairs are compared
 AT_ONCE = 1000  # pairs handed to the threads, so that results do not heap up

@@ -12,7 +12,7 @@ from mpoxlens.errors import DataError
 
 @dataclass(frozen=True)
 class About:
-    """What only the publisher knows; whatever is "" is marked in the card as to be filled in."""
+    """What only the publisher knows, as Markdown; whatever is "" is marked in the card as to be filled in."""
 
     name: str = "Skin photographs"
     version: str = "1.0.0"
@@ -22,6 +22,11 @@ class About:
     url: str = ""
     date: str = ""  # year-month-day of publication
     maintenance: str = ""  # who answers questions and corrects errors
+    purpose: str = ""  # why, by whom and with whose money the set was made
+    consent: str = ""  # of the people shown
+    collection: str = ""  # how, when, where and by whom the photographs were taken, and with what ethical review
+    labelling: str = ""  # who labelled the photographs at their sources, and how it was confirmed
+    used: str = ""  # in what the set has been used
 
 
 def read_about(path: Path) -> About:

@@ -62,7 +62,7 @@ def croissant(
         "version": about.version,
         "license": about.licence or _licences(facts),
         "creator": {"@type": "sc:Organization", "name": about.creator or TODO},
-        "citeAs": about.cite or TODO,
+        "citeAs": _cited(facts, about),
         "keywords": ["dermatology", "mpox", "skin photographs"],
         "datePublished": about.date or written,
         **({"url": about.url} if about.url else {}),
@@ -82,6 +82,12 @@ def _description(facts: Facts) -> str:
     )
 
 
+def _cited(facts: Facts, about: About) -> str:
+    """What the publisher asks for, and below it the sources; a reader of BibTeX passes over what is no entry."""
+    sources = [f"{name}: {citation}" for name, citation in facts.citations.items()]
+    return "\n".join([about.cite or TODO, *["Its sources:"] * bool(sources), *sources])
+
+
 def _licences(facts: Facts) -> str:
     counted = (f"{n} photographs: {licence or 'none'} ({in_words(licence)})" for licence, n in facts.licences.items())
     return "As the column licence says of each photograph. " + "; ".join(counted) + "."
@@ -92,13 +98,13 @@ def _responsible(facts: Facts, about: About) -> dict[str, Any]:
     known = sum(n for tone, n in facts.tones.items() if tone)
     return {
         "dataCollection": f"Gathered from {len(facts.sources)} published data sets: {_listed(facts.sources)}. "
-        "How each was collected stands in its own publication.",
+        + (about.collection or "How each was collected stands in its own publication."),
         "dataCollectionType": ["Secondary Data analysis"],
         "dataCollectionMissingData": f"A patient is named for {facts.with_patient} and a skin tone for {known} of "
         f"{facts.photographs} photographs; the others are empty, nothing is imputed.",
         "dataCollectionRawData": "The files as published, known by their sha256; they are never altered.",
         "dataPreprocessingProtocol": [*_preprocessing(facts)],
-        "dataAnnotationProtocol": [*_annotation(facts)],
+        "dataAnnotationProtocol": [*_annotation(facts), *[about.labelling] * bool(about.labelling)],
         "dataBiases": [*_biases(facts)],
         "dataLimitations": [
             "Labels are as good as those of the sources; how they were confirmed is not recorded.",
@@ -113,8 +119,8 @@ def _responsible(facts: Facts, about: About) -> dict[str, Any]:
         "least; report by tone and source.",
         "personalSensitiveInformation": [
             "Photographs of people's skin are health data.",
-            f"Photographs with a face that was marked or detected, and is hidden where they are shown: {facts.hidden}. "
-            + ("No detector finds every face." if facts.measured else "Detection was not run."),
+            f"Photographs with a face that was marked or detected, and is hidden where they are shown: {facts.hidden}.",
+            f"Photographs that were not looked at for faces: {facts.unseen}. No detector finds every face.",
             f"A skin tone is given for {known} photographs.",
         ],
         "dataReleaseMaintenancePlan": about.maintenance or TODO,

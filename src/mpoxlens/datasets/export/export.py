@@ -9,15 +9,19 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pyarrow import dataset
+
 from mpoxlens.datasets.export.about import About
 from mpoxlens.datasets.export.croissant import croissant
 from mpoxlens.datasets.export.data_card import data_card, readme
 from mpoxlens.datasets.export.facts import Facts, gather
+from mpoxlens.datasets.export.names import split_names
 from mpoxlens.datasets.export.rows import METADATA, Rows
 from mpoxlens.datasets.export.shards import Shards
 from mpoxlens.datasets.export.sheets import write_sheets
@@ -30,7 +34,7 @@ from mpoxlens.errors import DataError, MpoxlensError
 from mpoxlens.screening.output import unwritten
 
 SUMS = "SHA256SUMS"
-PAGES = ("README.md", "croissant.json", "data-card.md")  # which a publisher may edit
+PAGES = ("README.md", "croissant.json", "data-card.md")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def export(
     *,
     images: bool = False,
     sheets: bool = False,
+    unhidden: bool = False,
     reviews: Sequence[Review] = (),
     about: About | None = None,
     tell: Tell = silent,
@@ -59,23 +64,28 @@ def export(
         out: a folder that does not exist, is empty, or is an earlier export that nobody edited.
         images: put the photographs in too, upright, re-encoded without metadata; licences rarely let you pass them on.
         sheets: also draw contact sheets, one series a label, and the clusters in rows.
+        unhidden: let photographs or sheets go out although faces were not looked for; the card says so.
         reviews: the decisions that were applied; what they hide is hidden.
         about: what only the publisher knows.
         tell: called with the stage, photographs done and photographs in all.
 
     Raises:
-        DataError: a step before is missing, the folder is in use, or no photograph could be read.
+        DataError: a step before is missing or was done before the last photographs came, the folder is in use, or no
+            photograph could be read.
         MpoxlensError: the folder cannot be written.
     """
     rows = Rows(work, images, faces(work, reviews))
     _check_place(out, rows.root, work)
+    if (images or sheets) and not unhidden and not work.table("quality").exists():
+        raise DataError(str(work.path), "faces were not looked for", f"first: {work.mend('quality')}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".export-", dir=out.parent) as temporary:
             folder = Path(temporary) / "export"
             (folder / "data").mkdir(parents=True)
             _write_data(rows, folder / "data", tell)
-            facts = _write_pages(rows, folder, reviews, about or About())
+            facts = gather(rows, folder / "data", reviews, sheets)
+            _write_pages(rows, folder, facts, about or About())
             if sheets:
                 rows.problems.extend(write_sheets(rows, folder / "sheets", tell))
             problems = tuple({str(one): one for one in rows.problems}.values())
@@ -88,40 +98,43 @@ def export(
     return Exported(out, facts, problems)
 
 
-def split_name(part: str) -> str:
-    """Return the name of a part as `datasets` and file names may hold it: fold 0 is `fold_0`."""
-    word = "".join(c if c.isascii() and c.isalnum() else "_" for c in part)
-    return f"fold_{word}" if word[:1].isdigit() else word
-
-
 def _write_data(rows: Rows, folder: Path, tell: Tell) -> None:
     done = 0
     embedded = json.dumps({"info": {"features": rows.features}})  # so that a single shard, too, has its label names
-    for part in rows.parts:
-        with Shards(folder, split_name(part), rows.schema.with_metadata({"huggingface": embedded})) as shards:
-            for table in rows.of(part):
-                shards.write(table)
-                done += table.num_rows
-                tell("exporting", done, rows.count)
+    schema = rows.schema.with_metadata({"huggingface": embedded})
+    with ExitStack() as stack:
+        names = split_names(rows.parts).items()
+        shards = {part: stack.enter_context(Shards(folder, name, schema)) for part, name in names}
+        for part, table in rows.by_part():
+            shards[part].write(table)
+            done += table.num_rows
+            tell("exporting", done, rows.count)
     if not done:
         why = str(rows.problems[0]) if rows.problems else "no photograph is left"
         raise DataError(
             str(rows.work.path), f"nothing to export ({why})", "check the photographs, and ingest them again"
         )
+    check_whole(folder, rows.count - len(rows.problems))
 
 
-def _write_pages(rows: Rows, folder: Path, reviews: Sequence[Review], about: About) -> Facts:
-    facts = gather(rows.work, folder / "data", rows.labels, reviews, rows.faces, len(rows.problems))
+def check_whole(folder: Path, count: int) -> None:
+    """Read back how many rows the Parquet files of a folder hold. DataError when they are not as many as they must."""
+    written = dataset.dataset(folder, format="parquet").count_rows()
+    if written != count:
+        why = f"{written} rows were written in place of {count}"
+        raise DataError(folder.name, why, "this is our mistake, and nothing was exported: report it")
+
+
+def _write_pages(rows: Rows, folder: Path, facts: Facts, about: About) -> None:
     columns = {name: "list" if name == "flags" else str(kind) for name, kind in METADATA.items()}
     shards = {f"data/{path.name}": _sha256(path) for path in sorted((folder / "data").iterdir())}
-    splits = [split_name(part) for part in facts.parts]
+    splits = {part: name for part, name in split_names(rows.parts).items() if part in facts.parts}
     written = datetime.now(UTC).date().isoformat()
     _write(folder / "data-card.md", data_card(facts, about, written))
     _write(folder / "README.md", readme(facts, about, splits, rows.labels, columns))
     shown = {"image": "image", **columns} if rows.images else columns
     document = croissant(facts, about, written, shown, rows.labels, shards)
     _write(folder / "croissant.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    return facts
 
 
 def _write(path: Path, text: str) -> None:
@@ -149,13 +162,15 @@ def _check_place(out: Path, root: Path, work: Workspace) -> None:
     if not out.exists() or not any(out.iterdir()):
         return
     sums = _read_sums(out / SUMS)
-    strange = next((p for p in _files(out) if p.relative_to(out).as_posix() not in sums), None)
+    held = {path.relative_to(out).as_posix(): path for path in _files(out)}
+    strange = next((name for name in held if name not in sums), None)
     if not set(PAGES) <= set(sums) or strange:
-        name = f" ({strange.relative_to(out)})" if strange else ""
+        name = f" ({strange})" if strange else ""
         raise DataError(str(out), f"it holds something that is no export of ours{name}", mend)
-    edited = next((p for p in PAGES if not (out / p).is_file() or _sha256(out / p) != sums[p]), None)
+    pages_first = sorted(held, key=lambda name: (name not in PAGES, name))
+    edited = next((held[name] for name in pages_first if _sha256(held[name]) != sums[name]), None)
     if edited:
-        raise DataError(str(out / edited), "it was edited since it was exported, and would be lost", mend)
+        raise DataError(str(edited), "it was edited since it was exported, and would be lost", mend)
 
 
 def _read_sums(path: Path) -> dict[str, str]:

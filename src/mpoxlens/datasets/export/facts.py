@@ -11,9 +11,11 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import compute, dataset
 
-from mpoxlens.datasets.hide import Faces
+from mpoxlens.datasets.export.rows import Rows
+from mpoxlens.datasets.hide import unseen
 from mpoxlens.datasets.label_codes import Code, code
 from mpoxlens.datasets.reviews import VERDICTS, Review
+from mpoxlens.datasets.sources import LAYOUTS
 from mpoxlens.datasets.tables import read_table
 from mpoxlens.datasets.workspace import Workspace
 
@@ -26,12 +28,14 @@ class Facts:
 
     photographs: int
     images: bool  # the photographs themselves are in the export
+    shown: bool  # they, or contact sheets of them, are
     labels: Counts
     codes: dict[str, Code | None]  # by label
     parts: Counts
     label_by_part: dict[tuple[str, str], int]
     label_by_source: dict[tuple[str, str], int]
     sources: Counts
+    citations: dict[str, str]  # how a source asks to be cited, as far as it is a published set that we know
     licences: Counts  # "" where none is known
     tones: Counts  # "" where none was published
     flags: Counts
@@ -47,6 +51,7 @@ class Facts:
     links: Counts | None  # pairs by method, None when duplicates were not looked for
     doubts: Counts | None  # by kind, None when labels were not looked at
     measured: bool  # quality was
+    unseen: int  # that were not looked at for faces
     dropped: Counts  # by the reviewer's reason
     relabelled: Counts  # "old → new"
     reviewers: int  # people
@@ -55,22 +60,28 @@ class Facts:
     audit: tuple[dict[str, Any], ...] | None  # rows of audit.parquet, the strongest cue first
 
 
-def gather(
-    work: Workspace, data: Path, labels: Sequence[str], reviews: Sequence[Review], faces: Faces, left_out: int
-) -> Facts:
-    """Count what stands in the exported Parquet files of `data` and in the tables of the workspace."""
+def gather(of: Rows, data: Path, reviews: Sequence[Review], sheets: bool) -> Facts:
+    """Count what stands in the exported Parquet files of `data` and in the tables of the workspace.
+
+    Raises:
+        DataError: a step was done before the last photographs or decisions came.
+    """
+    work, labels = of.work, of.labels
     rows = dataset.dataset(data, format="parquet")
+    sources = _counted(rows, "source")
     groups = Counter(_counted(rows, "group").values())
     before = _Before(work, reviews)
     return Facts(
         photographs=rows.count_rows(),
-        images="image" in rows.schema.names,
+        images=of.images,
+        shown=of.images or sheets,
         labels={labels[int(k)]: n for k, n in _counted(rows, "label").items()},
         codes={label: code(label) for label in labels},
         parts=dict(sorted(_counted(rows, "part").items())),
         label_by_part={(labels[k], v): n for k, v, n in _crossed(rows, "label", "part")},
         label_by_source={(labels[k], v): n for k, v, n in _crossed(rows, "label", "source")},
-        sources=_counted(rows, "source"),
+        sources=sources,
+        citations={name: LAYOUTS[name].citation for name in sources if name in LAYOUTS and LAYOUTS[name].citation},
         licences=_counted(rows, "licence"),
         tones=_counted(rows, "tone"),
         flags=_counted(rows, "flags"),
@@ -80,16 +91,17 @@ def gather(
         alone=groups[1],
         largest=max(groups, default=0),
         crossing=sum(n > 1 for n in Counter(group for group, _, _ in _crossed(rows, "group", "part")).values()),
-        hidden=rows.count_rows(filter=dataset.field("sha256").isin(pa.array(faces, pa.string()))),
-        left_out=left_out,
+        hidden=rows.count_rows(filter=dataset.field("sha256").isin(pa.array(of.faces, pa.string()))),
+        left_out=len(of.problems),
         ingested=len(before.label),
         copies=before.copies,
-        links=_tally(work, "links", "method"),
-        doubts=_tally(work, "labels", "kind"),
+        links=_tally(_links(work), "method"),
+        doubts=_tally(work.fresh("labels"), "kind"),
         measured=work.table("quality").exists(),
+        unseen=unseen(work, rows.to_table(columns=["sha256"])["sha256"]),
         dropped=before.dropped(),
         relabelled=before.relabelled(),
-        reviewers=len({review.reviewer for review in reviews}),
+        reviewers=len({name.strip() for review in reviews for name in review.reviewer.split("+")}),
         reviews=_sorted(Counter(review.action for review in reviews)),
         audit=_audit(work),
     )
@@ -99,8 +111,7 @@ class _Before:
     """The photographs before review, and what the last verdict on each was."""
 
     def __init__(self, work: Workspace, reviews: Sequence[Review]) -> None:
-        mend = f"mpoxlens data ingest {work.path} DIR"
-        rows = read_table(work.table("manifest"), mend).select(["sha256", "label", "copy"])
+        rows = read_table(work.table("manifest"), work.mend("manifest")).select(["sha256", "label", "copy"])
         first = rows.filter(compute.invert(rows["copy"]))
         self.copies = rows.num_rows - first.num_rows
         self.label = dict(zip(first["sha256"].to_pylist(), first["label"].to_pylist(), strict=True))
@@ -136,17 +147,19 @@ def _sorted(counts: dict[str, int]) -> Counts:
     return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
-def _tally(work: Workspace, table: str, column: str) -> Counts | None:
-    path = work.table(table)
-    if not path.exists():
+def _links(work: Workspace) -> pa.Table | None:
+    return read_table(work.table("links"), work.mend("links")) if work.table("links").exists() else None
+
+
+def _tally(table: pa.Table | None, column: str) -> Counts | None:
+    if table is None:
         return None
-    values = read_table(path, f"mpoxlens data {'duplicates' if table == 'links' else table} {work.path}")[column]
-    return _sorted({one["values"]: one["counts"] for one in values.value_counts().to_pylist()})
+    return _sorted({one["values"]: one["counts"] for one in table[column].value_counts().to_pylist()})
 
 
 def _audit(work: Workspace) -> tuple[dict[str, Any], ...] | None:
-    if not work.table("audit").exists():
+    rows = work.fresh("audit")
+    if rows is None:
         return None
-    rows = read_table(work.table("audit"), f"mpoxlens data audit {work.path}")
     rows = rows.select(["cue", "positives", "against", "photographs", "auroc", "low", "high"])
     return tuple(rows.sort_by([("auroc", "descending")]).to_pylist())

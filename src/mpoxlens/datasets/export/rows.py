@@ -17,12 +17,12 @@ from PIL import Image
 from pyarrow import compute, parquet
 
 from mpoxlens.datasets.hide import Faces, hide, original
-from mpoxlens.datasets.tables import read_table
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError, MpoxlensError
 from mpoxlens.schema import Pixels
 
 ROWS = 65_536  # of metadata that are read at once
+UNSPLIT = "train"  # the only part where nothing was split
 PHOTOS = 100  # that are encoded at once, and that one row group holds: readers fetch a row group whole
 QUALITY = 95  # of JPEG, without subsampling of colour: redness is what is looked at
 
@@ -60,7 +60,7 @@ class Rows:
     """The photographs of a workspace after review, as they are exported.
 
     Raises:
-        DataError: review was not applied, or the split does not cover what it left.
+        DataError: review was not applied, another step was done before it, or the split does not cover what it left.
     """
 
     work: Workspace
@@ -84,7 +84,7 @@ class Rows:
     @cached_property
     def parts(self) -> tuple[str, ...]:
         """The parts of the split, or "train" where nothing was split."""
-        return tuple(sorted(compute.unique(self._split["part"]).to_pylist())) if self._split else ("train",)
+        return tuple(sorted(compute.unique(self._split["part"]).to_pylist())) if self._split else (UNSPLIT,)
 
     @cached_property
     def count(self) -> int:
@@ -106,19 +106,20 @@ class Rows:
         """Of each batch of a part."""
         return pa.schema({"image": IMAGE, **METADATA} if self.images else METADATA)
 
-    def of(self, part: str) -> Iterator[pa.Table]:
-        """Give the rows of one part, by sha256; photographs that cannot be encoded are left out and noted."""
+    def by_part(self) -> Iterator[tuple[str, pa.Table]]:
+        """Give parts and some rows of each, by sha256; photographs that cannot be encoded are left out and noted."""
         flags = _Flags(self.work)
         for batch in self._records(None):
-            rows = self._with_part(batch, part)
+            rows = self._with_part(batch)
             label = compute.index_in(rows["label"], pa.array(self.labels))
             rows = rows.set_column(rows.schema.get_field_index("label"), "label", label.cast(pa.int64()))
             rows = rows.set_column(rows.schema.get_field_index("flags"), "flags", flags.joined(rows))
             rows = rows.select(list(METADATA))
-            if self.images:
-                yield from self._with_images(rows)
-            elif rows.num_rows:
-                yield rows
+            for part in self.parts:
+                some = rows.filter(compute.equal(rows["part"], part))
+                for table in self._with_images(some) if self.images else [some]:
+                    if table.num_rows:
+                        yield part, table
 
     def listed(self) -> Iterator[Listed]:
         """Give all photographs, by sha256."""
@@ -142,7 +143,7 @@ class Rows:
 
     @cached_property
     def _file(self) -> Any:
-        path, mend = self.work.table("clean"), f"mpoxlens data apply {self.work.path}"
+        path, mend = self.work.table("clean"), self.work.mend("clean")
         try:
             file = parquet.ParquetFile(path)
         except FileNotFoundError:
@@ -151,6 +152,7 @@ class Rows:
             raise DataError(str(path), f"no readable table ({str(error).splitlines()[0]})", mend) from None
         if b"root" not in (file.schema_arrow.metadata or {}) or not {"copy", "licence"} <= set(file.schema_arrow.names):
             raise DataError(str(path), "no manifest of this version of mpoxlens", mend)
+        self.work.check("clean")
         return file
 
     def _records(self, columns: Sequence[str] | None) -> Iterator[pa.Table]:
@@ -161,20 +163,17 @@ class Rows:
 
     @cached_property
     def _split(self) -> pa.Table | None:
-        path = self.work.table("split")
-        if not path.exists():
-            return None
-        return read_table(path, f"mpoxlens data split {self.work.path}").select(["sha256", "part"])
+        table = self.work.fresh("split")
+        return None if table is None else table.select(["sha256", "part"]).drop_null()
 
-    def _with_part(self, rows: pa.Table, part: str) -> pa.Table:
+    def _with_part(self, rows: pa.Table) -> pa.Table:
         if self._split is None:
-            return rows.append_column("part", pa.array([part] * rows.num_rows, pa.string()))
+            return rows.append_column("part", pa.array([UNSPLIT] * rows.num_rows, pa.string()))
         place = compute.index_in(rows["sha256"], self._split["sha256"])
         if place.null_count:
             file = rows.filter(compute.is_null(place))["path"][0].as_py()
             raise DataError(file, "the split has no place for it", f"mpoxlens data split {self.work.path}")
-        rows = rows.append_column("part", self._split["part"].take(place))
-        return rows.filter(compute.equal(rows["part"], part))
+        return rows.append_column("part", self._split["part"].take(place))
 
     def _with_images(self, rows: pa.Table) -> Iterator[pa.Table]:
         with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
@@ -184,8 +183,7 @@ class Rows:
                 self.problems.extend(one for one in found if isinstance(one, MpoxlensError))
                 good = some.filter(pa.array([isinstance(one, dict) for one in found], pa.bool_()))
                 images = pa.array([one for one in found if isinstance(one, dict)], IMAGE)
-                if good.num_rows:
-                    yield good.add_column(0, "image", images)
+                yield good.add_column(0, "image", images)
 
     def _encoded(self, sha256: str, path: str) -> dict[str, Any] | MpoxlensError:
         try:
@@ -207,8 +205,8 @@ class _Flags:
 
     def __init__(self, work: Workspace) -> None:
         self._measured: dict[str, list[str]] = {}
-        if work.table("quality").exists():
-            table = read_table(work.table("quality"), f"mpoxlens data quality {work.path}").select(["sha256", "flags"])
+        table = work.fresh("quality")
+        if table is not None:
             flagged = table.filter(compute.greater(compute.list_value_length(table["flags"]), 0))
             self._measured = dict(zip(flagged["sha256"].to_pylist(), flagged["flags"].to_pylist(), strict=True))
 

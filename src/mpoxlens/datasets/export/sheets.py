@@ -12,6 +12,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mpoxlens.datasets.export.names import file_names
 from mpoxlens.datasets.export.rows import Listed, Rows, jpeg
 from mpoxlens.datasets.progress import Tell
 from mpoxlens.errors import MpoxlensError
@@ -28,7 +29,8 @@ T = TypeVar("T")
 def write_sheets(rows: Rows, folder: Path, tell: Tell) -> list[MpoxlensError]:
     """Write `{label}-{n}.jpg` and `clusters-{n}.jpg` into a new folder; return what could not be read."""
     folder.mkdir()
-    series = {name: _of_label(rows, label) for name, label in zip(file_names(rows.labels), rows.labels, strict=True)}
+    names = file_names(rows.labels, taken=["clusters"])
+    series = {name: _of_label(rows, label) for name, label in zip(names, rows.labels, strict=True)}
     series["clusters"] = _of_clusters(rows)
     problems: list[MpoxlensError] = []
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
@@ -39,16 +41,6 @@ def write_sheets(rows: Rows, folder: Path, tell: Tell) -> list[MpoxlensError]:
                 (folder / f"{name}-{n:03d}.jpg").write_bytes(jpeg(np.asarray(_sheet(sheet, found)), QUALITY))
             tell("drawing contact sheets", done, len(series))
     return problems
-
-
-def file_names(labels: Sequence[str]) -> list[str]:
-    """Return labels as file names; a number tells apart those that would have the same."""
-    names: list[str] = []
-    for label in labels:
-        word = "".join(c if c.isascii() and c.isalnum() else "_" for c in label.lower())
-        taken = {"clusters", *names}
-        names.append(next(n for n in (word, *(f"{word}_{k}" for k in range(2, len(labels) + 3))) if n not in taken))
-    return names
 
 
 def _of_label(rows: Rows, label: str) -> Iterator[Line]:

@@ -19,7 +19,7 @@ from PIL import Image
 from pyarrow import compute
 
 import mpoxlens
-from mpoxlens.datasets.hide import Box, Faces, faces, hide, original
+from mpoxlens.datasets.hide import Box, Faces, faces, hide, original, unseen
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.places import outside_photographs
 from mpoxlens.datasets.preprocess.colour import NORM, illuminant, in_white_light
@@ -52,6 +52,7 @@ _SCHEMA = pa.schema(
         "green": pa.float64(),
         "blue": pa.float64(),
         "hidden": pa.int64(),  # faces
+        "boxes": pa.string(),  # of what is hidden, as JSON
         "settings": pa.string(),  # hash of the settings and the method
         "problem": pa.string(),
     }
@@ -97,7 +98,8 @@ def preprocess(
     """Write a copy of every photograph after review, and return the table of how each was made.
 
     A stopped run goes on where it was; another run with the same settings gives the same bytes. What cannot be read has
-    no copy and says why in the column `problem`.
+    no copy and says why in the column `problem`. In how many photographs only reviewers looked for faces,
+    `hide.unseen` counts, and the settings file tells.
 
     Args:
         work: with decisions applied.
@@ -107,7 +109,8 @@ def preprocess(
         tell: called with the stage, photographs done and photographs in all.
 
     Raises:
-        DataError: nothing was applied, or the folder holds something else.
+        DataError: nothing was applied, quality was run before the last photographs came, or the folder holds something
+            else.
         MpoxlensError: the folder cannot be written.
     """
     settings = settings or Settings()
@@ -117,11 +120,11 @@ def preprocess(
         (out / IMAGES).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritten(out, error) from None
-    _write_settings(out, settings)
-    _forget_lost(out)
+    _write_settings(out, settings, unseen(work, pa.chunked_array([[r.sha256 for r in clean.records]], pa.string())))
+    _forget_old(out, hidden)
     maker = _Maker(clean.root, {record.sha256: record.path for record in clean.records}, out, settings, hidden)
     table = fill(
-        out / TABLE, list(maker.paths), maker.row, _SCHEMA, version=maker.version, stage="making alike", tell=tell
+        out / TABLE, list(maker.paths), maker.row, _SCHEMA, version=settings.sha256, stage="making alike", tell=tell
     )
     _remove_others(out, table)
     return table
@@ -153,12 +156,6 @@ class _Maker:
     settings: Settings
     faces: Faces
 
-    @property
-    def version(self) -> str:
-        """Changes with the settings, and with what is to be hidden."""
-        boxes = sorted((sha, list(found)) for sha, found in self.faces.items())
-        return hashlib.sha256(json.dumps([self.settings.sha256, boxes]).encode()).hexdigest()
-
     def row(self, sha256: str) -> Row:
         """Write the copy, then say how it was made."""
         boxes = self.faces.get(sha256, ())
@@ -181,6 +178,7 @@ class _Maker:
             "green": green,
             "blue": blue,
             "hidden": len(boxes),
+            "boxes": json.dumps(boxes),
             "settings": self.settings.sha256,
             "problem": "",
         }
@@ -193,16 +191,21 @@ def _check_place(out: Path, clean: Manifest, work: Workspace) -> None:
         raise DataError(str(out), f"it holds something that is not ours ({min(strange)})", "name another folder")
 
 
-def _forget_lost(out: Path) -> None:
-    """Let the rows be made again whose copy is gone."""
-    try:
-        table = read_table(out / TABLE, "")
-    except DataError:  # none yet, or damaged: then all are made again
-        return
-    there = {f"{IMAGES}/{path.name}" for path in (out / IMAGES).glob("*.png")}
-    kept = table.filter(compute.is_in(table["file"], pa.array(there, pa.string())))
-    if kept.num_rows < table.num_rows:
-        write_table(kept, out / TABLE)
+def _forget_old(out: Path, hidden: Faces) -> None:
+    """Let the rows be made again whose copy is gone, or hides something else; those of a stopped run, too."""
+    there = pa.array([f"{IMAGES}/{path.name}" for path in (out / IMAGES).glob("*.png")], pa.string())
+    for path in (out / TABLE, *sorted((out / f"{TABLE}.parts").glob("*.parquet"))):
+        try:
+            table = read_table(path, "")
+        except DataError:  # none yet, or damaged: then all are made again
+            continue
+        if table.schema.names != _SCHEMA.names:  # of another version, of which nothing stays
+            continue
+        boxes = [json.dumps(hidden.get(sha, ())) for sha in table["sha256"].to_pylist()]
+        same = compute.equal(table["boxes"], pa.array(boxes, pa.string()))
+        kept = table.filter(compute.and_(same, compute.is_in(table["file"], there)))
+        if kept.num_rows < table.num_rows:
+            write_table(kept, path)
 
 
 def _remove_others(out: Path, table: pa.Table) -> None:
@@ -213,13 +216,14 @@ def _remove_others(out: Path, table: pa.Table) -> None:
             path.unlink()
 
 
-def _write_settings(out: Path, settings: Settings) -> None:
+def _write_settings(out: Path, settings: Settings, unseen: int) -> None:
     said: dict[str, Any] = {
         **asdict(settings),
         "resampling": "bilinear",
         "minkowski_norm": NORM,
         "method": METHOD,
         "mpoxlens": mpoxlens.__version__,
+        "photographs_not_looked_at_for_faces": unseen,
         "sha256": settings.sha256,
     }
     text = json.dumps(said, indent=1) + "\n"
