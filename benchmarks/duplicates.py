@@ -151,7 +151,8 @@ def dedup_cnn(files: Files) -> Distances:
     load_base(network, "efficientnet-lite0")
     network.reset_classifier(0)
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(network))
-    method = CNN(verbose=False, model_config=CustomModel(transform, network.eval(), "efficientnet-lite0"))
+    custom = CustomModel(model=network.eval(), transform=transform, name="efficientnet-lite0")
+    method = CNN(verbose=False, model_config=custom)
     vectors = [method.encode_image(image_array=np.asarray(made_pairs.opened(p))).ravel() for p in files.paths]
     unit = np.array(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
     return (1 - unit @ unit.T).astype(np.float32)

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from mpoxlens import __version__, cli
+from mpoxlens import __version__, cli, cli_data
 from mpoxlens.datasets.phantom import STAGES
 from mpoxlens.screening import report as reports
 
@@ -212,7 +212,7 @@ def test_train_without_its_packages_says_what_to_install(monkeypatch: pytest.Mon
     def missing(_: str) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    monkeypatch.setattr(cli, "import_module", missing)
+    monkeypatch.setattr(cli_data, "import_module", missing)
     found = run("train", "recipe.toml", "--data", "d", "--out", "o")
     assert found.exit_code == 2
     assert found.stderr == (

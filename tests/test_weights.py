@@ -79,5 +79,5 @@ def test_what_no_place_has_is_told_with_the_way_out(tmp_path: Path, monkeypatch:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(WeightsError, match="base weights 'lite9': unknown; use one of: efficientnet-lite0"):
+    with pytest.raises(WeightsError, match="base weights 'lite9': unknown; use one of: centerface, efficientnet-lite0"):
         resolve("lite9")

@@ -26,7 +26,7 @@ PIXELS = draw(3, size=96).pixels
         ("[train]\nepochs = '3'\n", "train.epochs = '3': a int is needed; correct it"),
         ("[train]\nfolds = 1\n", "train.folds = 1: impossible; see vision/recipe.py for its meaning"),
         ("[data]\npositive = 'zoster'\n", "data.positive = 'zoster': impossible"),
-        ("[data]\nreviews = 'gone.csv'\n", "data.reviews = 'gone.csv': impossible"),
+        ("[data]\nreviews = ['gone.csv']\n", "data.reviews = ('gone.csv',): impossible"),
         ("[train", "not TOML"),
     ],
 )

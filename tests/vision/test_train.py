@@ -124,12 +124,12 @@ def test_a_damaged_checkpoint_is_refused(finished: Path, drawn_data: Path, drawn
 def test_a_full_disk_is_one_line_and_nothing_is_half_written(
     drawn_data: Path, drawn_recipe: Path, tmp_path: Path
 ) -> None:
-    """The operating system refuses the writing: no file of this process may grow beyond 1 MB, a checkpoint has 40."""
+    """The operating system refuses the writing: no file of this process may grow beyond 10 MB, a checkpoint has 40."""
     out = tmp_path / "full"
     code = (
         "import resource, signal, sys; from mpoxlens.cli import main;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6)); main(sys.argv[1:])"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10**7, 10**7)); main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "train", drawn_recipe, "--data", drawn_data, "--out", out]
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
