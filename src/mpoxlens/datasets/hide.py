@@ -10,11 +10,12 @@ import cv2
 import pyarrow as pa
 from pyarrow import compute
 
+from mpoxlens.datasets.original import decode_original
 from mpoxlens.datasets.reviews import Review
 from mpoxlens.datasets.reviews import box as read_box
 from mpoxlens.datasets.workspace import Workspace
-from mpoxlens.errors import DataError, PhotoError
-from mpoxlens.photo import decode_photo, read_bytes
+from mpoxlens.errors import PhotoError
+from mpoxlens.photo import read_bytes
 from mpoxlens.schema import Photo, Pixels
 
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, width, height as shares of the sides
@@ -67,10 +68,7 @@ def original(root: Path, path: str, sha256: str) -> Photo:
         data = read_bytes(root / path)
     except PhotoError as error:
         raise PhotoError(path, error.why, error.mend) from None
-    photo = decode_photo(data, path)
-    if photo.sha256 != sha256:
-        raise DataError(path, "its content changed since it was ingested", "ingest it again")
-    return photo
+    return decode_original(data, Path(path), sha256)
 
 
 def hide(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:

@@ -13,7 +13,7 @@ from mpoxlens.datasets.export.licences import in_words
 from mpoxlens.schema import INTENDED_USE
 
 CONFORMS = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
-TODO = "To be filled in by the publisher."
+LEFT_OPEN = "To be filled in by the publisher."
 PARQUET = "application/x-parquet"
 
 _DESCRIBED = {
@@ -61,7 +61,7 @@ def croissant(
         "description": _description(facts),
         "version": about.version,
         "license": about.licence or _licences(facts),
-        "creator": {"@type": "sc:Organization", "name": about.creator or TODO},
+        "creator": {"@type": "sc:Organization", "name": about.creator or LEFT_OPEN},
         "citeAs": _cited(facts, about),
         "keywords": ["dermatology", "mpox", "skin photographs"],
         "datePublished": about.date or written,
@@ -85,7 +85,7 @@ def _description(facts: Facts) -> str:
 def _cited(facts: Facts, about: About) -> str:
     """What the publisher asks for, and below it the sources; a reader of BibTeX passes over what is no entry."""
     sources = [f"{name}: {citation}" for name, citation in facts.citations.items()]
-    return "\n".join([about.cite or TODO, *["Its sources:"] * bool(sources), *sources])
+    return "\n".join([about.cite or LEFT_OPEN, *["Its sources:"] * bool(sources), *sources])
 
 
 def _licences(facts: Facts) -> str:
@@ -123,7 +123,7 @@ def _responsible(facts: Facts, about: About) -> dict[str, Any]:
             f"Photographs that were not looked at for faces: {facts.unseen}. No detector finds every face.",
             f"A skin tone is given for {known} photographs.",
         ],
-        "dataReleaseMaintenancePlan": about.maintenance or TODO,
+        "dataReleaseMaintenancePlan": about.maintenance or LEFT_OPEN,
     }
 
 

@@ -14,21 +14,21 @@ from mpoxlens.datasets.export.facts import Counts, Facts
 from mpoxlens.datasets.export.licences import in_words, unknown
 from mpoxlens.schema import INTENDED_USE
 
-TODO = "**[to be filled in by the publisher]**"
+LEFT_OPEN = "**[to be filled in by the publisher]**"
 _MARKDOWN = re.compile(  # an underscore within a word and an exclamation mark without a bracket are only themselves
     r"[\\`*\[\]<>|~$]|!(?=\[)|&(?=[#\w])|(?<![^\W_])_|_(?![^\W_])"
 )
 
 
 def data_card(facts: Facts, about: About, written: str) -> str:
-    """Return the data card as Markdown, after Gebru et al. 2021; what nobody counted or said is marked `TODO`.
+    """Return the data card as Markdown, after Gebru et al. 2021; what nobody counted or said is marked `LEFT_OPEN`.
 
     `written` is the date of the export.
     """
     return _template("data-card.md.jinja").render(
         f=facts,
         about=about,
-        todo=TODO,
+        left_open=LEFT_OPEN,
         doubtful=sum(n for licence, n in facts.licences.items() if unknown(licence, altered=facts.shown)),
         intended_use=INTENDED_USE,
         written=written,
