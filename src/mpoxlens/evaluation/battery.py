@@ -1,142 +1,161 @@
-"""The figures of a cross-validation, each with its interval, as the bundle and its card report them."""
+"""All figures of a model, each with its interval, from a table of predictions: the one place that composes them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import f1_score
 
-from mpoxlens.evaluation.calibration import fit_calibration, fit_conformal, operating_point
-from mpoxlens.evaluation.metrics import Doubles, Figure, Flags, auroc, binary_figures, with_interval
-from mpoxlens.rules import Calibration, Conformal, side
-from mpoxlens.schema import Floats
+from mpoxlens.evaluation import weighted
+from mpoxlens.evaluation.bootstrap import Draws, figure, figures_of
+from mpoxlens.evaluation.crossfit import (
+    CrossFitted,
+    Goals,
+    Judged,
+    Rules,
+    apply_rules,
+    cross_fit,
+    fit_rules,
+    given_rash,
+    judged_of,
+)
+from mpoxlens.evaluation.metrics import Doubles, Flags
+from mpoxlens.evaluation.predictions import Predictions
+from mpoxlens.evaluation.subgroups import Answers, subgroups, tone_bands
+from mpoxlens.evaluation.yes_no import PREVALENCES, calibration_figures, curves, yes_no
+from mpoxlens.rules import Calibration
+
+__all__ = [
+    "MEASURED_ON",
+    "CrossFitted",
+    "Goals",
+    "Judged",
+    "Rules",
+    "all_curves",
+    "apply_rules",
+    "battery",
+    "cross_fit",
+    "figures",
+    "fit_rules",
+    "given_rash",
+    "judged_of",
+]
 
 MEASURED_ON = "out-of-fold predictions, grouped by patient and near-duplicate; calibration and thresholds cross-fitted"
-TONE_BANDS = {"light": (28.0, 90.0), "intermediate": (0.0, 28.0), "dark": (-90.0, 0.0)}  # ITA in degrees
 
 
-@dataclass(frozen=True)
-class Goals:
-    """What the thresholds are chosen for."""
-
-    sensitivity: float
-    alpha: float
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """Out-of-fold predictions, and who is asked about."""
-
-    logits: Floats  # [N, C]
-    target: np.ndarray  # [N] int64
-    cluster: tuple[str, ...]
-    fold: np.ndarray  # [N] int64
-    positive: int  # column
-    asked: Flags  # [N], photographs of people with a rash: what calibration and thresholds are fitted on
-
-
-@dataclass(frozen=True, eq=False)
-class Rules:
-    """What a decision rests on."""
-
-    calibration: Calibration
-    operating_point: float
-    conformal: Conformal
-
-
-def fit_rules(judged: Judged, rows: Flags, goals: Goals, seed: int) -> Rules:
-    """Fit calibration, operating point and prediction set on the given rows, among those with a rash."""
-    use = np.flatnonzero(rows & judged.asked)
-    positive = judged.target[use] == judged.positive
-    clusters = [judged.cluster[i] for i in use]
-    calibration = fit_calibration(judged.logits[use], positive, judged.positive, clusters, seed)
-    probability = calibration.probabilities(judged.logits[use], judged.positive)[:, judged.positive]
-    threshold = operating_point(probability, positive, goals.sensitivity)
-    return Rules(calibration, threshold, fit_conformal(probability, positive, goals.alpha))
-
-
-@dataclass(frozen=True, eq=False)
-class CrossFitted:
-    """Each photograph judged by rules that saw nothing of its fold."""
-
-    probability: Doubles  # [N]
-    called: Flags  # [N], at or above the operating point
-    likely: Flags  # [N], told "mpox likely" by the photograph alone
-    unlikely: Flags  # [N], told "mpox unlikely"; where neither, "cannot tell"
-
-
-def cross_fit(judged: Judged, goals: Goals, seed: int) -> CrossFitted:
-    """Apply to every fold the rules fitted on the others."""
-    n = len(judged.target)
-    probability = np.zeros(n)
-    called, likely, unlikely = (np.zeros(n, dtype=bool) for _ in range(3))
-    for k in np.unique(judged.fold):
-        rows = judged.fold == k
-        rules = fit_rules(judged, ~rows, goals, seed)
-        p = rules.calibration.probabilities(judged.logits[rows], judged.positive)[:, judged.positive]
-        probability[rows], called[rows] = p, p >= rules.operating_point
-        sides = np.array([side(float(v), rules.conformal, rules.operating_point) or "" for v in p])
-        likely[rows], unlikely[rows] = sides == "mpox", sides == "other"
-    return CrossFitted(probability, called, likely, unlikely)
-
-
-def figures(judged: Judged, fitted: CrossFitted, tone: Doubles | None = None) -> dict[str, Any]:
-    """Return all figures.
+def battery(
+    p: Predictions,
+    goals: Goals,
+    seed: int,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    without: Sequence[str] = ("healthy",),
+    prevalences: Sequence[float] = PREVALENCES,
+) -> dict[str, Any]:
+    """Return all figures and curves of a cross-validation.
 
     Args:
-        judged: out-of-fold predictions.
-        fitted: the same, with rules applied.
-        tone: [N] individual typology angle in degrees, for the figures within tone bands.
+        p: out-of-fold predictions.
+        goals: what the thresholds are chosen for.
+        seed: of the resampling within rules.
+        groups: subgroup [N] of each row by the name of the grouping, see `subgroups.groupings`.
+        without: labels of people who have no rash.
+        prevalences: for which predictive values are told.
     """
-    everyone = np.ones(len(judged.target), dtype=bool)
+    judged = judged_of(p, without)
+    fitted = cross_fit(judged, goals, seed)
+    found = figures(judged, fitted, groups=groups, prevalences=prevalences) | {"curves": all_curves(judged, fitted)}
+    if judged.asked.all():
+        return found
+    rash = given_rash(judged)
+    everyone = np.ones(len(rash.target), dtype=np.bool_)
+    return found | {"given_rash": _question(rash, cross_fit(rash, goals, seed), everyone, prevalences)}
+
+
+def figures(
+    judged: Judged,
+    fitted: CrossFitted,
+    tone: Doubles | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    measured_on: str = MEASURED_ON,
+    prevalences: Sequence[float] = PREVALENCES,
+) -> dict[str, Any]:
+    """Return all figures but the curves.
+
+    Args:
+        judged: out-of-fold or external predictions.
+        fitted: the same, with rules applied.
+        tone: [N] individual typology angle of each row in degrees; makes the grouping "tone".
+        groups: subgroup [N] of each row by the name of the grouping.
+        measured_on: in words.
+        prevalences: for which predictive values are told.
+    """
+    everyone = np.ones(len(judged.target), dtype=np.bool_)
     found: dict[str, Any] = {
-        "measured_on": MEASURED_ON,
-        "rash_only": _question(judged, fitted, judged.asked),
-        "with_healthy": _question(judged, fitted, everyone),
+        "measured_on": measured_on,
+        "rash_only": _question(judged, fitted, judged.asked, prevalences),
+        "with_healthy": _question(judged, fitted, everyone, prevalences),
         "four_class": _classes(judged),
     }
-    if tone is not None:
-        found["auroc_by_tone"] = {name: _in_band(judged, fitted, tone, band) for name, band in TONE_BANDS.items()}
+    named = ({} if tone is None else {"tone": tone_bands(tone)}) | dict(groups or {})
+    if named:
+        found["subgroups"] = _subgroups(judged, fitted, named)
+    if "tone" in named:
+        bands = found["subgroups"]["tone"]["groups"]
+        found["auroc_by_tone"] = {name: _band(band) for name, band in bands.items()}
     return found
 
 
-def _question(judged: Judged, fitted: CrossFitted, rows: Flags) -> dict[str, Any]:
+def all_curves(judged: Judged, fitted: CrossFitted) -> dict[str, Any]:
+    """Return the decision curve and the risk-coverage curve among photographs of a rash, and among all."""
+    questions = {"rash_only": judged.asked, "with_healthy": np.ones(len(judged.target), dtype=np.bool_)}
+    return {name: curves(*_part(judged, fitted, rows)) for name, rows in questions.items()}
+
+
+def _part(judged: Judged, fitted: CrossFitted, rows: Flags) -> tuple[Flags, CrossFitted, Draws]:
     use = np.flatnonzero(rows)
-    positive, called = judged.target[use] == judged.positive, fitted.called[use]
-    clusters = [judged.cluster[i] for i in use]
-    found = dict(binary_figures(positive, fitted.probability[use], called, clusters))
-    likely, unlikely = fitted.likely[use], fitted.unlikely[use]
-    decided, right = likely | unlikely, np.where(positive, likely, unlikely)
-    found["decided"] = with_interval(lambda r: float(decided[r].mean()), clusters)
-    found["right_when_decided"] = with_interval(lambda r: _share(right[r], decided[r]), clusters)
-    found["mpox_told_unlikely"] = with_interval(lambda r: _share(unlikely[r], positive[r]), clusters)
-    found["others_told_likely"] = with_interval(lambda r: _share(likely[r], ~positive[r]), clusters)
-    counts = {"photos": len(use), "mpox": int(positive.sum()), "clusters": len(set(clusters))}
-    return counts | {name: figure.to_dict() for name, figure in found.items()}
+    return judged.target[use] == judged.positive, fitted.take(use), Draws.of([judged.cluster[i] for i in use])
 
 
-def _share(flags: Flags, among: Flags) -> float:
-    return float(flags[among].mean()) if among.any() else float("nan")
+def _question(judged: Judged, fitted: CrossFitted, rows: Flags, prevalences: Sequence[float]) -> dict[str, Any]:
+    positive, part, draws = _part(judged, fitted, rows)
+    raw = Calibration(1.0, 0.0, ()).probabilities(judged.logits[rows], judged.positive)[:, judged.positive]
+    counts = {"photos": len(positive), "mpox": int(positive.sum())}
+    return {
+        **{name: count // judged.repeats for name, count in counts.items()},
+        "clusters": draws.counts.shape[1],
+        "clusters_mpox": len(np.unique(draws.member[positive])),
+        **yes_no(positive, part, draws, prevalences),
+        "uncalibrated": figures_of(calibration_figures(positive, raw, draws)),
+    }
 
 
 def _classes(judged: Judged) -> Mapping[str, Any]:
-    predicted = judged.logits.argmax(axis=1)
+    """Figures of the question which of all labels it is."""
+    predicted, classes = judged.logits.argmax(axis=1), judged.logits.shape[1]
+    draws = Draws.of(judged.cluster)
     right = predicted == judged.target
-    accuracy = with_interval(lambda r: float(right[r].mean()), judged.cluster)
-    macro = with_interval(lambda r: float(f1_score(judged.target[r], predicted[r], average="macro")), judged.cluster)
-    recall = with_interval(lambda r: _share(right[r], judged.target[r] == judged.positive), judged.cluster)
-    named: dict[str, Figure] = {"accuracy": accuracy, "macro_f1": macro, "mpox_recall": recall}
-    return {name: figure.to_dict() for name, figure in named.items()}
+    recall = {name: draws.mean(right, judged.target == i) for i, name in enumerate(judged.names)}
+    table = np.bincount(judged.target * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    return {
+        "accuracy": figure(draws.mean(right)).to_dict(),
+        "macro_f1": figure(weighted.macro_f1(judged.target, predicted, classes, draws.weights)).to_dict(),
+        "mpox_recall": figure(recall[judged.names[judged.positive]]).to_dict(),
+        "recall": figures_of(recall),
+        "confusion": {"labels": list(judged.names), "rows_true": table.tolist()},
+    }
 
 
-def _in_band(judged: Judged, fitted: CrossFitted, tone: Doubles, band: tuple[float, float]) -> dict[str, Any]:
-    use = np.flatnonzero(judged.asked & (tone >= band[0]) & (tone < band[1]))
-    positive, p = judged.target[use] == judged.positive, fitted.probability[use]
-    clusters: Sequence[str] = [judged.cluster[i] for i in use]
-    counts = {"photos": len(use), "mpox": int(positive.sum())}
-    if not 0 < positive.sum() < len(use):
-        return counts
-    return counts | with_interval(lambda r: auroc(positive[r], p[r]), clusters).to_dict()
+def _subgroups(judged: Judged, fitted: CrossFitted, groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Figures within subgroups, among photographs of a rash."""
+    positive, part, draws = _part(judged, fitted, judged.asked)
+    use = np.flatnonzero(judged.asked).tolist()
+    clusters = tuple(judged.cluster[i] for i in use)
+    answers = Answers(positive, part.probability, part.called, clusters, judged.repeats)
+    return {name: subgroups(answers, [group[i] for i in use], draws) for name, group in groups.items()}
+
+
+def _band(band: Mapping[str, Any]) -> dict[str, Any]:
+    undefined = {"value": None, "low": None, "high": None}
+    return {"photos": band["photos"], "mpox": band["mpox"], **band.get("auroc", undefined)}

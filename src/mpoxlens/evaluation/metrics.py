@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +24,9 @@ class Figure:
     high: float
 
     def to_dict(self) -> dict[str, float | None]:
-        """Return it as the bundle records it, to four decimals; None where it is not defined."""
+        """Return it as the bundle records it, to four decimals; None where it is not defined or has no bound."""
         values = {"value": self.value, "low": self.low, "high": self.high}
-        return {name: None if np.isnan(value) else round(value, 4) for name, value in values.items()}
+        return {name: round(value, 4) if np.isfinite(value) else None for name, value in values.items()}
 
 
 def resample(clusters: Sequence[str], count: int, seed: int) -> Iterator[Rows]:
@@ -87,28 +87,5 @@ def sensitivity_at_specificity(positive: Flags, score: Doubles, wanted: float) -
     if not 0 < positive.sum() < len(positive):
         return float("nan")
     negatives = np.sort(score[~positive])
-    threshold = negatives[min(int(np.ceil(wanted * len(negatives))), len(negatives)) - 1]
+    threshold = negatives[int(np.ceil(wanted * len(negatives) - 1e-9)) - 1]
     return float((score[positive] > threshold).mean())
-
-
-def binary_figures(
-    positive: Flags, probability: Doubles, called: Flags, clusters: Sequence[str]
-) -> Mapping[str, Figure]:
-    """Return the figures of a yes/no question.
-
-    Args:
-        positive: [N] which photographs are mpox.
-        probability: [N] calibrated P(mpox).
-        called: [N] which are at or above the operating point.
-        clusters: [N] cluster of each photograph.
-    """
-    statistics: dict[str, Callable[[Rows], float]] = {
-        "auroc": lambda r: auroc(positive[r], probability[r]),
-        "auprc": lambda r: auprc(positive[r], probability[r]),
-        "brier": lambda r: brier(positive[r], probability[r]),
-        "ece": lambda r: ece(positive[r], probability[r]),
-        "sensitivity": lambda r: sensitivity(positive[r], called[r]),
-        "specificity": lambda r: specificity(positive[r], called[r]),
-        "sensitivity_at_specificity_90": lambda r: sensitivity_at_specificity(positive[r], probability[r], 0.9),
-    }
-    return {name: with_interval(statistic, clusters) for name, statistic in statistics.items()}
