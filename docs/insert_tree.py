@@ -41,6 +41,8 @@ DATA = {
     "default": "The bundle that is shipped: model.onnx, bundle.json, golden.json, card.md",
     "report.html.jinja": "The report's page.",
     "screening.schema.json": "The JSON Schema of one line of --json.",
+    "summary.schema.json": "The JSON Schema of mpoxlens evaluate --json.",
+    "compare.html.jinja": "The comparison's page.",
     "py.typed": "Says that the package has types.",
 }
 

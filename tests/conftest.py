@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +13,10 @@ from PIL import Image
 import tiny
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.screening.engine import Screener
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile("mpoxlens", deadline=None)
+hypothesis.settings.load_profile("mpoxlens")
 
 
 @pytest.fixture(scope="session", autouse=True)

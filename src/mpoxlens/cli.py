@@ -12,7 +12,7 @@ import click
 
 from mpoxlens import __version__
 from mpoxlens.cli_data import data as data_verbs
-from mpoxlens.cli_data import workshop
+from mpoxlens.cli_vision import VERBS as VISION_VERBS
 from mpoxlens.errors import MpoxlensError
 
 if TYPE_CHECKING:
@@ -178,16 +178,8 @@ def phantom(out: Path, seed: int, count: int, stage: Any, tone: float, size: int
 
 
 main.add_command(data_verbs)
-
-
-@main.command()
-@click.argument("recipe", type=FOLDER)
-@click.option("--data", type=FOLDER, required=True, help="Photographs by class or table, or a workspace of data.")
-@click.option("--out", type=FOLDER, required=True, help="The run's folder; a run that stopped goes on from there.")
-def train(recipe: Path, data: Path, out: Path) -> None:
-    """Train a model by a recipe and write its bundle."""
-    training = workshop("mpoxlens.vision.train", "mpoxlens train", "train")
-    training.run(recipe, data, out)
+for verb in VISION_VERBS:
+    main.add_command(verb)
 
 
 def _reported(report: Path, paths: Iterator[Path | Refused], *others: Path | None) -> Iterator[Path | Refused]:

@@ -8,7 +8,8 @@ MpoxlensError
 ├── DataError         a data set, manifest or label table that cannot be used
 ├── WeightsError      base weights that cannot be had
 ├── CheckpointError   a checkpoint that belongs to another recipe or is damaged
-├── TrainingError     training that cannot go on (loss not finite, disk full)
+├── TrainingError     training that cannot go on (disk full)
+│   └── DivergedError a loss that is not finite
 └── MissingExtraError a feature whose optional packages are not installed
 """
 
@@ -62,6 +63,10 @@ class CheckpointError(MpoxlensError):
 
 class TrainingError(MpoxlensError):
     """Training that cannot go on."""
+
+
+class DivergedError(TrainingError):
+    """A loss that is not finite: other settings may do, the same ones will not."""
 
 
 class MissingExtraError(MpoxlensError):

@@ -9,10 +9,8 @@ import torch
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.errors import RecipeError, WeightsError
 from mpoxlens.vision import augment as augmentation
-from mpoxlens.vision import backbones
 from mpoxlens.vision.augment import augment
-from mpoxlens.vision.backbones import create, freeze, load_base, parameter_groups, stages
-from mpoxlens.vision.data import Balanced
+from mpoxlens.vision.backbones import create, freeze, parameter_groups, stages
 from mpoxlens.vision.recipe import ModelRecipe, load
 
 PIXELS = draw(3, size=96).pixels
@@ -63,13 +61,6 @@ def test_frozen_parts_do_not_learn_and_deeper_parts_learn_slower() -> None:
     assert rates == [0.5**depth for depth in range(len(rates))]
 
 
-def test_weights_of_another_network_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
-    monkeypatch.setattr(backbones, "resolve", lambda _name: tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match="base weights 'efficientnet-lite0': they belong to another network"):
-        load_base(create(ModelRecipe(weights="none"), 3).backbone, "efficientnet-lite0")
-
-
 def test_an_unknown_network_is_refused() -> None:
     with pytest.raises(WeightsError, match="network 'resnet9000': timm does not know it"):
         create(ModelRecipe(backbone="resnet9000", weights="none"), 3)
@@ -93,15 +84,3 @@ def test_background_is_swapped_and_skin_is_kept() -> None:
 @pytest.mark.parametrize("tone", [-50, -20, 10, 40, 65])
 def test_every_skin_tone_counts_as_skin(tone: float) -> None:
     assert augmentation.skin(draw(1, count=0, tone=tone, size=96).pixels).mean() > 0.9
-
-
-def test_sampling_balances_classes_and_clusters() -> None:
-    targets, clusters = [0] * 90 + [1] * 10, ["one"] * 81 + [f"c{i}" for i in range(9)] + [f"d{i}" for i in range(10)]
-    sampler = Balanced(targets, clusters, seed=0)
-    share = np.zeros(100)
-    for epoch in range(200):
-        sampler.epoch = epoch
-        for index, _ in sampler:
-            share[index] += 1 / 200 / 100
-    assert share[90:].sum() == pytest.approx(0.5, abs=0.02)
-    assert share[:81].sum() == pytest.approx(0.25, abs=0.02)  # sqrt(81) = 9, as much as nine photographs on their own

@@ -6,6 +6,8 @@ The public photographs differ between classes in encoding, resolution, framing, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,26 +17,51 @@ from mpoxlens.schema import Pixels
 Rng = np.random.Generator
 
 
-def augment(pixels: Pixels, size: int, rng: Rng) -> Pixels:
+@dataclass(frozen=True)
+class Strength:
+    """How much is made random; chances are of a variant's having the change at all."""
+
+    area: float  # least share of the photograph that a crop shows
+    aspect: float  # largest change of the aspect, as a logarithm
+    quarter: float  # chance of quarter turns
+    degrees: float  # largest turn besides
+    tone: float  # chance of `shift_tone`
+    contrast: float  # largest change of lightness contrast, as a share
+    lightness: float  # largest shift of L, of 255
+    chroma: tuple[float, float]  # range that a and b are scaled by
+    cast: float  # largest shift of a and b
+    grey: float  # chance
+    background: float  # chance of `swap_background`
+    worse: float  # chance of `degrade`
+    jpeg: float  # chance of `reencode`
+    hole: float  # chance of `cover`
+
+
+HARSH = Strength(0.25, 0.35, 0.3, 20, 0.8, 0.25, 50, (0.6, 1.3), 9, 0.1, 0.3, 0.6, 0.6, 0.3)
+MILD = Strength(0.6, 0.15, 0.15, 12, 0.7, 0.15, 20, (0.8, 1.2), 5, 0.0, 0.0, 0.2, 0.4, 0.0)
+STRENGTHS = {"harsh": HARSH, "mild": MILD}
+
+
+def augment(pixels: Pixels, size: int, rng: Rng, strength: Strength = HARSH) -> Pixels:
     """Return one random variant [size, size, 3] of a photograph [H, W, 3]."""
-    if rng.random() < 0.3:
+    if rng.random() < strength.background:
         pixels = swap_background(pixels, rng)
-    pixels = turn(crop(pixels, size, rng), rng)
-    if rng.random() < 0.8:
-        pixels = shift_tone(pixels, rng)
-    if rng.random() < 0.1:
+    pixels = turn(crop(pixels, size, rng, strength), rng, strength)
+    if rng.random() < strength.tone:
+        pixels = shift_tone(pixels, rng, strength)
+    if rng.random() < strength.grey:
         pixels = np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-    if rng.random() < 0.6:
+    if rng.random() < strength.worse:
         pixels = degrade(pixels, rng)
-    if rng.random() < 0.6:
+    if rng.random() < strength.jpeg:
         pixels = reencode(pixels, rng)
-    return cover(pixels, rng) if rng.random() < 0.3 else pixels
+    return cover(pixels, rng) if rng.random() < strength.hole else pixels
 
 
-def crop(pixels: Pixels, size: int, rng: Rng) -> Pixels:
-    """Cut out a quarter to all of the area at a random aspect, and resize: scale and framing tell nothing."""
+def crop(pixels: Pixels, size: int, rng: Rng, strength: Strength = HARSH) -> Pixels:
+    """Cut out a share of the area at a random aspect, and resize: scale and framing tell nothing."""
     height, width = pixels.shape[:2]
-    share, aspect = rng.uniform(0.25, 1.0), np.exp(rng.uniform(-0.35, 0.35))
+    share, aspect = rng.uniform(strength.area, 1.0), np.exp(rng.uniform(-strength.aspect, strength.aspect))
     h = int(np.clip(height * np.sqrt(share / aspect), 16, height))
     w = int(np.clip(width * np.sqrt(share * aspect), 16, width))
     top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
@@ -42,21 +69,25 @@ def crop(pixels: Pixels, size: int, rng: Rng) -> Pixels:
     return _resize(cut, size, size)
 
 
-def turn(pixels: Pixels, rng: Rng) -> Pixels:
+def turn(pixels: Pixels, rng: Rng, strength: Strength = HARSH) -> Pixels:
     """Mirror, and rotate a little or by quarters: a rash has no upper side."""
-    pixels = np.rot90(pixels, int(rng.integers(0, 4))) if rng.random() < 0.3 else pixels
+    pixels = np.rot90(pixels, int(rng.integers(0, 4))) if rng.random() < strength.quarter else pixels
     pixels = pixels[:, ::-1] if rng.random() < 0.5 else pixels
     size = pixels.shape[0]
-    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(-20, 20), 1.0)
+    degrees = rng.uniform(-strength.degrees, strength.degrees)
+    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), degrees, 1.0)
     return _uint8(cv2.warpAffine(np.ascontiguousarray(pixels), matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101))
 
 
-def shift_tone(pixels: Pixels, rng: Rng) -> Pixels:
+def shift_tone(pixels: Pixels, rng: Rng, strength: Strength = HARSH) -> Pixels:
     """Move lightness, contrast and hue in CIELAB: skin tone and white balance are confounded with the label."""
-    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
-    lab[..., 0] = (lab[..., 0] - 128) * rng.uniform(0.75, 1.25) + 128 + rng.uniform(-50, 50)
-    lab[..., 1:] = (lab[..., 1:] - 128) * rng.uniform(0.6, 1.3) + 128 + rng.uniform(-9, 9, 2)
-    return _uint8(cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB))
+    s = strength
+    table = np.repeat(np.arange(256, dtype=np.float32)[:, None], 3, axis=1)  # [256, 3], what each value becomes
+    contrast, lightness = rng.uniform(1 - s.contrast, 1 + s.contrast), rng.uniform(-s.lightness, s.lightness)
+    table[:, 0] = (table[:, 0] - 128) * contrast + 128 + lightness
+    table[:, 1:] = (table[:, 1:] - 128) * rng.uniform(*s.chroma) + 128 + rng.uniform(-s.cast, s.cast, 2)
+    lab = cv2.LUT(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB), np.clip(table, 0, 255).astype(np.uint8)[None])
+    return _uint8(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
 
 
 def swap_background(pixels: Pixels, rng: Rng) -> Pixels:
@@ -115,4 +146,6 @@ def _resize(pixels: Pixels, width: int, height: int) -> Pixels:
 
 
 def _uint8(values: NDArray[np.generic]) -> Pixels:
-    return np.ascontiguousarray(np.clip(values, 0, 255).astype(np.uint8))
+    if values.dtype != np.uint8:
+        values = np.clip(values, 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(values, dtype=np.uint8)

@@ -38,27 +38,39 @@ class ModelRecipe:
     """[model]"""
 
     backbone: str = "tf_efficientnet_lite0"
-    """Name of a timm network of the EfficientNet family."""
+    """A name of `vision.backbones.FAMILIES`, any name of timm, or "hf:" and a folder or name on the hub."""
     weights: str = "efficientnet-lite0"
-    """Base weights, a name in `mpoxlens.weights`, or "none" to train from scratch."""
+    """Base weights: a name in `mpoxlens.weights`, "hub", a file of tensors, or "none" to train from scratch."""
     frozen_blocks: int = 2
     """The stem and this many blocks keep their base weights."""
     size: int = 224
-    """Pixels a side of the input."""
+    """Pixels a side of the input; 0 for the network's own."""
+    pool: str = "mean"
+    """What the head reads: "mean" of all places, or the class "token" of a vision transformer."""
 
 
 @dataclass(frozen=True)
 class TrainRecipe:
     """[train]"""
 
+    mode: str = "fine-tune"
+    """"fine-tune", or "frozen": logistic regression on the features of the base weights."""
     seed: int = 7
     """Of everything random."""
-    folds: int = 5
+    folds: int = 10
     """Of the cross-validation that calibration and figures rest on."""
+    repeats: int = 1
+    """Times that the cross-validation is done, each with folds of its own."""
     head_epochs: int = 1
     """Epochs in which only the new head learns; batch statistics adapt from the start."""
+    unfreeze: int = 0
+    """After those, epochs from one stage's thawing to the next, from the output on; 0 thaws all at once."""
     epochs: int = 10
     """Epochs in all."""
+    patience: int = 0
+    """Stop after this many epochs without a lower validation loss, and keep the best; 0 goes through all epochs."""
+    validation: float = 0.1
+    """Share of the training side's clusters that early stopping looks at."""
     batch: int = 32
     """Photographs a step."""
     lr: float = 1e-3
@@ -69,8 +81,81 @@ class TrainRecipe:
     """Of AdamW."""
     smoothing: float = 0.05
     """Label smoothing."""
+    augmentation: str = "harsh"
+    """"harsh" or "mild", see `vision.augment`."""
+    variants: int = 0
+    """Random variants that a photograph comes in, again and again; 0 makes a new one for every draw. With a few, a
+    teacher has to look at each but once."""
     ema: float = 0.98
     """Decay of the moving average of the weights, which is what is kept."""
+    mixup: float = 0.0
+    """Alpha of mixup (Zhang et al. 2018); 0 is off."""
+    cutmix: float = 0.0
+    """Alpha of CutMix (Yun et al. 2019); 0 is off."""
+    inverse_penalty: float = 0.0
+    """Frozen: C of the logistic regression; 0 has it chosen by cross-validation inside the training side."""
+    views: int = 1
+    """Frozen: variants of each photograph that features are taken of; 1 is the plain photograph alone."""
+
+
+@dataclass(frozen=True)
+class DistilRecipe:
+    """[distil]"""
+
+    teachers: tuple[str, ...] = ()
+    """Bundle folders, run folders, or "frozen:" and a family of `backbones`; their probabilities are averaged."""
+    weight: float = 0.0
+    """Share of the teacher's word in the loss, the labels having the rest; 0 is off."""
+    temperature: float = 2.0
+    """That teacher and student are softened by (Hinton et al. 2015)."""
+    feature_weight: float = 0.0
+    """Weight of matching the teacher's embedding by cosine, through a linear map that is thrown away afterwards."""
+    phantoms: int = 0
+    """Drawn photographs that are learned from the teacher alone."""
+    unlabelled: float = 0.25
+    """Share of a batch that is unlabelled, when there are any."""
+
+
+@dataclass(frozen=True)
+class MaeRecipe:
+    """[mae]"""
+
+    mask: float = 0.75
+    """Share of the patches that the encoder does not see."""
+    decoder_depth: int = 2
+    """Blocks of the decoder."""
+    decoder_width: int = 256
+    """Width of the decoder."""
+    epochs: int = 30
+    """Epochs in all."""
+    batch: int = 32
+    """Photographs a step."""
+    lr: float = 3e-4
+    """Learning rate."""
+    normalise_pixels: bool = True
+    """Each patch's pixels are standardised before they are compared (He et al. 2022, section 3)."""
+
+
+@dataclass(frozen=True)
+class SearchRecipe:
+    """[search]"""
+
+    trials: int = 20
+    """Settings tried."""
+    inner_folds: int = 3
+    """Of the cross-validation inside the training side that a trial is judged by."""
+    space: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Setting -> [low, high], [low, high, "log"], or a list of words to choose from."""
+
+
+@dataclass(frozen=True)
+class CompareRecipe:
+    """[compare]"""
+
+    backbones: tuple[str, ...] = ()
+    """Names of `vision.backbones.FAMILIES`, or recipes."""
+    reference: str = ""
+    """The one that the others are tested against; the first, when empty."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +182,19 @@ class Recipe:
     data: DataRecipe = field(default_factory=DataRecipe)
     model: ModelRecipe = field(default_factory=ModelRecipe)
     train: TrainRecipe = field(default_factory=TrainRecipe)
+    distil: DistilRecipe = field(default_factory=DistilRecipe)
+    mae: MaeRecipe = field(default_factory=MaeRecipe)
+    search: SearchRecipe = field(default_factory=SearchRecipe)
+    compare: CompareRecipe = field(default_factory=CompareRecipe)
     bundle: BundleRecipe = field(default_factory=BundleRecipe)
 
     @property
     def sha256(self) -> str:
         """Hash of every setting that a fit depends on, and of the reviewers' decisions.
 
-        [bundle] is left out: other thresholds may be chosen without training again.
+        [bundle], [search] and [compare] are left out: other thresholds may be chosen without training again.
         """
-        settings = {name: asdict(getattr(self, name)) for name in ("data", "model", "train")}
+        settings = {name: asdict(getattr(self, name)) for name in ("data", "model", "train", "distil", "mae")}
         reviews = b"".join(path.read_bytes() for path in self.reviews_paths)
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + reviews).hexdigest()
 
@@ -113,6 +202,18 @@ class Recipe:
     def reviews_paths(self) -> tuple[Path, ...]:
         """The decisions files."""
         return tuple(self.path.parent / name for name in self.data.reviews)
+
+
+SECTIONS: Mapping[str, type[Any]] = {
+    "data": DataRecipe,
+    "model": ModelRecipe,
+    "train": TrainRecipe,
+    "distil": DistilRecipe,
+    "mae": MaeRecipe,
+    "search": SearchRecipe,
+    "compare": CompareRecipe,
+    "bundle": BundleRecipe,
+}
 
 
 def load(path: Path) -> Recipe:
@@ -127,9 +228,8 @@ def load(path: Path) -> Recipe:
         raise RecipeError(str(path), f"cannot be read ({error.strerror})", "name a file of recipes/") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(str(path), f"not TOML ({error})", "correct it") from None
-    sections = {"data": DataRecipe, "model": ModelRecipe, "train": TrainRecipe, "bundle": BundleRecipe}
-    _check_names(path, "section", set(content), set(sections))
-    recipe = Recipe(path, **{name: _section(path, name, sections[name], content[name]) for name in content})
+    _check_names(path, "section", set(content), set(SECTIONS))
+    recipe = Recipe(path, **{name: _section(path, name, SECTIONS[name], content[name]) for name in content})
     _check(recipe)
     return recipe
 
@@ -139,13 +239,19 @@ def _section(path: Path, name: str, kind: type[T], values: Mapping[str, Any]) ->
         raise RecipeError(f"{path}: {name}", "a section is needed", f"write [{name}] above its settings")
     defaults = {f.name: getattr(kind(), f.name) for f in fields(kind)}  # type: ignore[arg-type]
     _check_names(path, f"setting of [{name}]", set(values), set(defaults))
-    given = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    given = {key: _frozen(v) for key, v in values.items()}
     for key, value in given.items():
         wanted = type(defaults[key])
         words = wanted is not tuple or all(isinstance(v, str) for v in value)
         if not words or (type(value) is not wanted and not (wanted is float and type(value) is int)):
             raise RecipeError(f"{path}: {name}.{key} = {value!r}", f"a {wanted.__name__} is needed", "correct it")
     return kind(**given)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _frozen(v) for key, v in value.items()}
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _check_names(path: Path, what: str, given: set[str], known: set[str]) -> None:
@@ -157,14 +263,27 @@ def _check_names(path: Path, what: str, given: set[str], known: set[str]) -> Non
 
 def _check(recipe: Recipe) -> None:
     d, m, t, b = recipe.data, recipe.model, recipe.train, recipe.bundle
+    s, a, h = recipe.distil, recipe.mae, recipe.search
     rules = {
         "data.labels": len(set(d.labels)) == len(d.labels) >= 2,
         "data.positive": d.positive in d.labels,
         "data.without": set(d.without) < set(d.labels) - {d.positive},
         "data.reviews": all(path.is_file() for path in recipe.reviews_paths),
-        "model.size": m.size % 32 == 0 and 32 <= m.size <= 512,
+        "model.size": m.size == 0 or 32 <= m.size <= 512,
         "model.frozen_blocks": m.frozen_blocks >= 0,
+        "model.pool": m.pool in ("mean", "token"),
+        "train.mode": t.mode in ("fine-tune", "frozen"),
         "train.folds": t.folds >= 2,
+        "train.repeats": t.repeats >= 1,
+        "train.unfreeze": t.unfreeze >= 0,
+        "train.patience": t.patience >= 0,
+        "train.validation": 0 < t.validation < 0.5,
+        "train.augmentation": t.augmentation in ("harsh", "mild"),
+        "train.variants": t.variants >= 0,
+        "train.mixup": 0 <= t.mixup < math.inf,
+        "train.cutmix": 0 <= t.cutmix < math.inf,
+        "train.inverse_penalty": 0 <= t.inverse_penalty < math.inf,
+        "train.views": t.views >= 1,
         "train.epochs": t.epochs > t.head_epochs >= 0,
         "train.batch": t.batch >= 2,
         "train.seed": t.seed >= 0,
@@ -173,6 +292,19 @@ def _check(recipe: Recipe) -> None:
         "train.ema": 0 <= t.ema < 1,
         "train.smoothing": 0 <= t.smoothing < 1,
         "train.weight_decay": 0 <= t.weight_decay < math.inf,
+        "distil.weight": 0 <= s.weight <= 1 and (s.weight == 0 or bool(s.teachers)),
+        "distil.temperature": 0 < s.temperature < math.inf,
+        "distil.feature_weight": 0 <= s.feature_weight < math.inf,
+        "distil.phantoms": s.phantoms >= 0,
+        "distil.unlabelled": 0 <= s.unlabelled < 1,
+        "mae.mask": 0 < a.mask < 1,
+        "mae.decoder_depth": a.decoder_depth >= 1,
+        "mae.decoder_width": a.decoder_width >= 16,
+        "mae.epochs": a.epochs >= 1,
+        "mae.batch": a.batch >= 1,
+        "mae.lr": 0 < a.lr < math.inf,
+        "search.trials": h.trials >= 1,
+        "search.inner_folds": h.inner_folds >= 2,
         "bundle.sensitivity": 0 < b.sensitivity <= 1,
         "bundle.alpha": 0 < b.alpha < 0.5,
         "bundle.strange": 0.5 < b.strange < 1,

@@ -7,6 +7,7 @@ stopped when the same command is given again.
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,28 +17,26 @@ import numpy as np
 
 from mpoxlens.bundle import Bundle, Spec
 from mpoxlens.bundle import write as write_bundle
-from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.phantom import draw
-from mpoxlens.datasets.progress import Tell, progress
-from mpoxlens.datasets.reviews import read_reviews
-from mpoxlens.datasets.steps import apply, duplicates, ingest
-from mpoxlens.datasets.workspace import Workspace
-from mpoxlens.errors import CheckpointError, TrainingError
-from mpoxlens.evaluation.battery import Goals, Judged, Rules, cross_fit, figures, fit_rules
+from mpoxlens.evaluation import leak
+from mpoxlens.evaluation.battery import Goals, Rules, cross_fit, figures, fit_rules, judged_of
 from mpoxlens.evaluation.ood import fit_ood
+from mpoxlens.evaluation.predictions import Predictions
+from mpoxlens.evaluation.report.training import write_training_report
+from mpoxlens.evaluation.subgroups import groupings
 from mpoxlens.evaluation.tone import typology_angle
 from mpoxlens.golden import record
 from mpoxlens.optimise import onnx
 from mpoxlens.preprocess import Preprocess
 from mpoxlens.schema import INTENDED_USE, Floats, Pixels
 from mpoxlens.vision.augment import augment
-from mpoxlens.vision.backbones import Classifier
+from mpoxlens.vision.backbones import Classifier, preprocess_of
 from mpoxlens.vision.card import write_card
-from mpoxlens.vision.crossval import Predictions, cross_validate, fit_part, write_predictions
-from mpoxlens.vision.data import inputs, load_pixels
-from mpoxlens.vision.fit import preprocess_of
+from mpoxlens.vision.crossval import cross_validate, fit_part
+from mpoxlens.vision.data import inputs
+from mpoxlens.vision.processes import is_main
 from mpoxlens.vision.recipe import Recipe, load
-from mpoxlens.vision.report import write_training_report
+from mpoxlens.vision.run_folder import Run, opened
 
 CALIBRATION_PHOTOS = 256  # for the ranges of int8 activations
 GOLDEN_SEEDS = (1, 2, 3)
@@ -60,48 +59,28 @@ def run(recipe_path: Path, data: Path, out: Path) -> Path:
         MpoxlensError: whatever of recipe, data, weights or disk cannot be used, in one line.
     """
     recipe = load(recipe_path)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        _claim(out / "recipe.sha256", recipe)
-        with progress() as tell:
-            return _stages(recipe, data, out, tell)
-    except OSError as error:
-        mend = "free some space or correct the path, then give the same command again: it goes on where it stopped"
-        raise TrainingError(str(error.filename or out), f"cannot be written ({error.strerror})", mend) from None
+    with opened(recipe, data, out) as work:
+        predictions = cross_validate(recipe, work.manifest, work.pixels, out, work.tell)
+        everything = np.arange(len(work.pixels))
+        model = fit_part(recipe, work.manifest, work.pixels, everything, out / "final", "all folds", work.tell)
+        if not is_main():  # what follows is done once
+            return out / "bundle"
+        predictions.write(out / "predictions.parquet")
+        return _finished(work, predictions, model)
 
 
-def _stages(recipe: Recipe, data: Path, out: Path, tell: Tell) -> Path:
-    manifest = _manifest(recipe, data, Workspace(out / "data"), tell)
-    pixels = load_pixels(manifest.root, manifest.records)
-    predictions = cross_validate(recipe, manifest, pixels, out, tell)
-    write_predictions(predictions, recipe, out / "predictions.parquet")
-    model = fit_part(recipe, manifest, pixels, np.arange(len(pixels)), out / "final", "all folds", tell)
-    judged = _judged(recipe, predictions)
-    fitted = cross_fit(judged, _goals(recipe), recipe.train.seed)
-    measured = figures(judged, fitted, np.array([typology_angle(p) for p in pixels]))
-    rules = fit_rules(judged, np.ones(len(pixels), dtype=np.bool_), _goals(recipe), recipe.train.seed)
-    folder = _bundle(recipe, manifest, pixels, model, predictions, rules, measured, out)
-    write_training_report(folder, judged, fitted, out / "report.html")
+def _finished(work: Run, predictions: Predictions, model: Classifier) -> Path:
+    """Fit the rules on out-of-fold predictions, and write bundle and report."""
+    recipe, goals = work.recipe, Goals(work.recipe.bundle.sensitivity, work.recipe.bundle.alpha)
+    judged = judged_of(predictions, recipe.data.without)
+    fitted = cross_fit(judged, goals, recipe.train.seed)
+    angles = {r.sha256: typology_angle(p) for r, p in zip(work.manifest.records, work.pixels, strict=True)}
+    groups = groupings(predictions.sha256, work.manifest.records, angles)
+    measured = figures(judged, fitted, groups=groups)
+    rules = fit_rules(judged, np.ones(len(judged.target), dtype=np.bool_), goals, recipe.train.seed)
+    folder = _bundle(work, model, predictions, rules, measured)
+    write_training_report(folder, judged, fitted, work.out / "report.html", sha256=predictions.sha256)
     return folder
-
-
-def _manifest(recipe: Recipe, data: Path, work: Workspace, tell: Tell) -> Manifest:
-    """Return the manifest with decisions applied and clusters found; in a workspace that is done, and holds."""
-    if Workspace(data).table("manifest").exists():
-        return Workspace(data).clean()
-    ingest(work, [data], tell=tell)
-    duplicates(work, tell=tell)
-    return apply(work, [review for path in recipe.reviews_paths for review in read_reviews(path)])
-
-
-def _judged(recipe: Recipe, p: Predictions) -> Judged:
-    labels = recipe.data.labels
-    asked = ~np.isin(p.target, [labels.index(label) for label in recipe.data.without])
-    return Judged(p.logits, p.target, p.cluster, p.fold, labels.index(recipe.data.positive), asked)
-
-
-def _goals(recipe: Recipe) -> Goals:
-    return Goals(recipe.bundle.sensitivity, recipe.bundle.alpha)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,21 +93,13 @@ class _Small:
     parity: dict[str, float]
 
 
-def _bundle(
-    recipe: Recipe,
-    manifest: Manifest,
-    pixels: list[Pixels],
-    model: Classifier,
-    predictions: Predictions,
-    rules: Rules,
-    measured: dict[str, Any],
-    out: Path,
-) -> Path:
+def _bundle(work: Run, model: Classifier, predictions: Predictions, rules: Rules, measured: Mapping[str, Any]) -> Path:
+    recipe = work.recipe
     preprocess = preprocess_of(model, recipe.model.size)
-    small = _quantised(recipe, model, pixels, preprocess, rules)
+    small = _quantised(recipe, model, work.pixels, preprocess, rules)
     fitted = fit_ood(small.embedding, recipe.bundle.strange)
     # The threshold is out-of-fold: photographs that the network has learned from look more familiar than new ones.
-    asked = _judged(recipe, predictions).asked
+    asked = predictions.asked(recipe.data.without)
     strange = round(float(np.quantile(predictions.strange[asked], recipe.bundle.strange)), 4)
     spec = Spec(
         name=recipe.bundle.name,
@@ -142,10 +113,10 @@ def _bundle(
         ood=replace(fitted, threshold=strange),
         intended_use=INTENDED_USE,
         licences=LICENCES,
-        training=_provenance(recipe, manifest),
-        figures=measured | {"int8_against_float": small.parity, "model_bytes": len(small.model)},
+        training=_provenance(work),
+        figures={**measured, "int8_against_float": small.parity, "model_bytes": len(small.model)},
     )
-    return _write(spec, small.model, out / "bundle")
+    return _write(spec, small.model, work.out / "bundle")
 
 
 def _quantised(recipe: Recipe, model: Classifier, pixels: list[Pixels], spec: Preprocess, rules: Rules) -> _Small:
@@ -173,7 +144,8 @@ def _write(spec: Spec, model: bytes, folder: Path) -> Path:
     return folder
 
 
-def _provenance(recipe: Recipe, manifest: Manifest) -> dict[str, Any]:
+def _provenance(work: Run) -> dict[str, Any]:
+    recipe, manifest = work.recipe, work.manifest
     names = ("mpoxlens", "torch", "timm", "onnxruntime")
     labels = [r.label for r in manifest.records]
     return {
@@ -186,9 +158,14 @@ def _provenance(recipe: Recipe, manifest: Manifest) -> dict[str, Any]:
         "recipe_sha256": recipe.sha256,
         "backbone": recipe.model.backbone,
         "base_weights": recipe.model.weights,
+        "pool": recipe.model.pool,
+        "mode": recipe.train.mode,
+        "teachers": list(recipe.distil.teachers),
         "folds": recipe.train.folds,
+        "repeats": recipe.train.repeats,
         "seed": recipe.train.seed,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in names},
+        "photographs": leak.record(work.workspace.manifest().paths, work.out / "data" / "prints", work.tell),
     }
 
 
@@ -196,14 +173,3 @@ def _share(labels: list[str], recipe: Recipe) -> float:
     """Return the share of the positive label among the labels that calibration is fitted on."""
     asked = [label for label in labels if label not in recipe.data.without]
     return asked.count(recipe.data.positive) / len(asked)
-
-
-def _claim(path: Path, recipe: Recipe) -> None:
-    """Refuse a folder that holds a run of another recipe, before hours of work go into it."""
-    if not path.exists():
-        part = path.with_suffix(".part")
-        part.write_text(recipe.sha256 + "\n")
-        part.replace(path)
-    elif path.read_text().strip() != recipe.sha256:
-        why = f"it holds a run of another recipe than {recipe.path.name} as it is now"
-        raise CheckpointError(str(path.parent), why, "name a new folder with --out")

@@ -1,0 +1,49 @@
+"""The state of a fit on disk: whole or not at all, and never taken for another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from pickle import UnpicklingError  # only to name the error; loading is weights_only
+from typing import Any
+
+import torch
+
+from mpoxlens.errors import CheckpointError, TrainingError
+
+State = dict[str, Any]
+
+
+def save(path: Path, state: State) -> None:
+    """Write a checkpoint.
+
+    Raises:
+        TrainingError: the disk is full or not writable.
+    """
+    part = path.with_suffix(".part")
+    try:
+        torch.save(state, part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError of its zip writer
+        part.unlink(missing_ok=True)
+        mend = "free some space and start the same command again: it goes on from the last whole epoch"
+        raise TrainingError(str(part), f"cannot be written ({str(error).splitlines()[0]})", mend) from None
+
+
+def resume(path: Path, identity: str, take_up: Callable[[State], None]) -> None:
+    """Take up the checkpoint, if there is one.
+
+    Raises:
+        CheckpointError: it is damaged, or belongs to another recipe or other photographs.
+    """
+    if not path.exists():
+        return
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["identity"] != identity:
+            why = "it belongs to another recipe or other photographs"
+            raise CheckpointError(str(path), why, "name a new folder with --out, or remove this one")
+        take_up(state)
+    except (RuntimeError, KeyError, EOFError, OSError, ValueError, UnpicklingError, TypeError, AttributeError):
+        why = "damaged, so that it cannot be read"
+        raise CheckpointError(str(path), why, "remove it to fit this part anew") from None
