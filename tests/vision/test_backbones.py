@@ -163,3 +163,11 @@ def test_weights_that_cannot_be_had_are_told_and_nothing_is_trained_from_scratch
 def test_what_a_network_cannot_do_is_told(change: dict[str, object], message: str) -> None:
     with pytest.raises(WeightsError, match=message):
         create(replace(PLAIN, **change), 3)  # type: ignore[arg-type]
+
+
+def test_without_a_hub_nobody_waits_for_one(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(WeightsError, match="network 'hf-hub:timm/resnet9000': the hub cannot be reached"):
+        create(replace(PLAIN, backbone="hf-hub:timm/resnet9000"), 3)
+    with pytest.raises(WeightsError, match=r"base weights of 'nobody/nothing': not to be had"):
+        create(replace(PLAIN, backbone="hf:nobody/nothing", weights="hub"), 3)
+    assert capfd.readouterr().err == ""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pyarrow import parquet
 
@@ -12,6 +13,8 @@ from mpoxlens.datasets.ingest import collect
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.errors import DataError
+from mpoxlens.schema import Floats
+from mpoxlens.vision import features
 from mpoxlens.vision.features import frozen_features
 from mpoxlens.vision.recipe import ModelRecipe
 from mpoxlens.weights import SOURCES, cache_folder
@@ -28,15 +31,15 @@ def manifest(tmp_path: Path) -> Manifest:
 
 
 def test_a_row_a_photograph_in_the_order_of_the_manifest(manifest: Manifest, tmp_path: Path) -> None:
-    records, features = frozen_features(manifest, tmp_path / "features.parquet", SMALL)
+    records, found = frozen_features(manifest, tmp_path / "features.parquet", SMALL)
     assert records == list(manifest.records)
-    assert features.shape == (4, 1280)
-    assert features.dtype == np.float32
+    assert found.shape == (4, 1280)
+    assert found.dtype == np.float32
     table = parquet.read_table(tmp_path / "features.parquet")
     kept = dict(zip(table["sha256"].to_pylist(), table["feature"].to_pylist(), strict=True))
-    for record, feature in zip(records, features, strict=True):
+    for record, feature in zip(records, found, strict=True):
         np.testing.assert_array_equal(feature, np.float32(kept[record.sha256]))
-    assert len(np.unique(features, axis=0)) == 4
+    assert len(np.unique(found, axis=0)) == 4
 
 
 def test_what_was_computed_stays_and_the_rest_is_added(manifest: Manifest, tmp_path: Path) -> None:
@@ -55,9 +58,9 @@ def test_what_was_computed_stays_and_the_rest_is_added(manifest: Manifest, tmp_p
 def test_another_photograph_in_its_place_is_left_out(manifest: Manifest, tmp_path: Path) -> None:
     first, second = manifest.records[:2]
     manifest.paths[first.sha256].write_bytes(manifest.paths[second.sha256].read_bytes())
-    records, features = frozen_features(manifest, tmp_path / "features.parquet", SMALL)
+    records, found = frozen_features(manifest, tmp_path / "features.parquet", SMALL)
     assert records == list(manifest.records[1:])
-    assert len(features) == 3
+    assert len(found) == 3
     problems = parquet.read_table(tmp_path / "features.parquet")["problem"].to_pylist()
     assert "its content changed since it was ingested" in problems[0]
 
@@ -67,6 +70,40 @@ def test_nothing_left_is_told(manifest: Manifest, tmp_path: Path) -> None:
         path.unlink()
     with pytest.raises(DataError, match="none of its photographs can be read"):
         frozen_features(manifest, tmp_path / "features.parquet", SMALL)
+
+
+@pytest.mark.parametrize("backbone", ["test_efficientnet", "test_vit"])
+def test_of_several_views_the_first_is_plain_and_the_others_are_the_same_again(
+    manifest: Manifest, tmp_path: Path, backbone: str
+) -> None:
+    recipe = ModelRecipe(backbone, weights="none", frozen_blocks=0, size=0)
+
+    def taken(name: str, views: int, seed: int = 3) -> Floats:
+        torch.manual_seed(1)  # the same weights each time
+        return frozen_features(manifest, tmp_path / name, recipe, views=views, seed=seed)[1]
+
+    plain, three = taken("plain", 1), taken("three", 3)
+    assert three.shape == (3, *plain.shape)
+    # A batch of several views is summed in another order; a transformer computes in bfloat16 where that is fast.
+    loose = 0.02 * float(np.abs(plain).max())
+    np.testing.assert_allclose(three[0], plain, atol=loose if backbone == "test_vit" else 1e-5)
+    np.testing.assert_array_equal(taken("again", 3), three)
+    assert np.abs(three[1] - three[2]).max() > 10 * np.abs(three[0] - plain).max()
+    assert (taken("other seed", 3, seed=4)[1] != three[1]).any()
+
+
+def test_a_transformer_in_bfloat16_says_nearly_the_same(
+    manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(features, "_dtype", lambda *_, dtype=dtype: dtype)
+        torch.manual_seed(1)
+        vit = ModelRecipe("test_vit", weights="none", frozen_blocks=0, size=0)
+        found.append(frozen_features(manifest, tmp_path / str(dtype), vit)[1])
+    cosine = (found[0] * found[1]).sum(1) / np.linalg.norm(found[0], axis=1) / np.linalg.norm(found[1], axis=1)
+    assert (found[0] != found[1]).any()
+    assert cosine.min() > 0.999
 
 
 def test_base_weights_tell_the_same_photograph_again(manifest: Manifest, tmp_path: Path) -> None:

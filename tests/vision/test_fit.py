@@ -9,7 +9,7 @@ import torch
 from drawn import recipe, training_set
 from torch import Tensor
 
-from mpoxlens.errors import CheckpointError, TrainingError
+from mpoxlens.errors import CheckpointError, DivergedError, TrainingError
 from mpoxlens.vision.backbones import Classifier
 from mpoxlens.vision.data import Key
 from mpoxlens.vision.fit import fit, predict
@@ -149,5 +149,5 @@ def test_a_checkpoint_of_other_photographs_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"the loss is not finite; lower train\.lr"):
+    with pytest.raises(DivergedError, match=r"the loss is not finite; lower train\.lr"):
         fit(recipe(lr=1e30), DATA, tmp_path)

@@ -148,3 +148,12 @@ def test_the_penalty_of_the_recipe_holds() -> None:
     features, target, clusters = blobs(24, 4, 1.0)
     weak, strong = (fit_probe(features, target, clusters, recipe(penalty=c)) for c in (10.0, 0.001))
     assert np.abs(strong.weight).max() < 0.1 * np.abs(weak.weight).max()
+
+
+def test_a_fit_that_is_stopped_short_says_so_and_warns_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, target, clusters = blobs(30, 6, 1.0)
+    assert fit_probe(features, target.tolist(), clusters, recipe(penalty=0.1)).converged
+    monkeypatch.setattr("mpoxlens.vision.probe.ROUNDS", 1)
+    short = fit_probe(features, target.tolist(), clusters, recipe(penalty=0.1))
+    assert not short.converged
+    assert (short.logits(features).argmax(axis=1) == target).mean() > 0.9  # one round has gone downhill already

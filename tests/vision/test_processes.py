@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mpoxlens.bundle import Bundle
+from mpoxlens.evaluation.predictions import Predictions
 
 pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).parent / "two_processes.py"
@@ -54,16 +55,30 @@ def test_two_processes_end_with_the_network_of_one(tmp_path: Path) -> None:
     assert len(list((tmp_path / "two" / "run").glob("events.out.tfevents.*"))) == 1  # one process writes
 
 
+def launched(verb: str, recipe: str, data: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "r.toml").write_text(recipe)
+    command = [Path(sys.executable).with_name("accelerate"), "launch", "--cpu", "--num_processes", "2"]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "mpoxlens"]
+    command += [verb, folder / "r.toml", "--data", data, "--out", folder / "run"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 def test_the_command_line_trains_in_two_processes(drawn_data: Path, tmp_path: Path) -> None:
     recipe = '[model]\nbackbone = "test_efficientnet"\nweights = "none"\nfrozen_blocks = 0\nsize = 64\n'
     recipe += "[train]\nfolds = 2\nhead_epochs = 0\nepochs = 1\nbatch = 8\n"
-    (tmp_path / "r.toml").write_text(recipe)
-    command = [Path(sys.executable).with_name("accelerate"), "launch", "--cpu", "--num_processes", "2"]
-    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "mpoxlens"]
-    command += ["train", tmp_path / "r.toml", "--data", drawn_data, "--out", tmp_path / "run"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = launched("train", recipe, drawn_data, tmp_path)
     assert Bundle.load(tmp_path / "run" / "bundle").spec.training["backbone"] == "test_efficientnet"
     assert done.stderr.count("all folds, loss") == 3  # one process tells: three steps
     for part in ("fold0", "fold1", "final"):
         assert len(list((tmp_path / "run" / part).glob("events.out.tfevents.*"))) == 1
+
+
+def test_frozen_features_are_computed_by_one_of_two_processes(drawn_data: Path, tmp_path: Path) -> None:
+    recipe = '[model]\nbackbone = "test_efficientnet"\nweights = "none"\nfrozen_blocks = 0\nsize = 64\n'
+    recipe += '[train]\nmode = "frozen"\nfolds = 2\ninverse_penalty = 0.1\n'
+    done = launched("crossval", recipe, drawn_data, tmp_path)
+    assert done.stderr.count("features: 24 of 24") == 1
+    assert done.stdout.count("out of fold") == 1
+    assert len(Predictions.read(tmp_path / "run" / "predictions.parquet").sha256) == 24

@@ -35,3 +35,8 @@ def test_the_rate_warms_up_and_falls_to_a_hundredth() -> None:
     assert rates[5] == 1
     assert rates == [*rates[:5], *sorted(rates[5:], reverse=True)]
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+
+
+def test_a_fit_of_one_step_has_a_rate_before_and_after_it() -> None:
+    assert rate(0, 1) == 1
+    assert rate(1, 1) == pytest.approx(1)  # asked for by the scheduler once the step is done

@@ -15,7 +15,7 @@ import small
 
 from mpoxlens.datasets.manifest import Manifest, write_manifest
 from mpoxlens.datasets.workspace import Workspace
-from mpoxlens.errors import CheckpointError, DataError, RecipeError
+from mpoxlens.errors import CheckpointError, DataError, RecipeError, TrainingError
 from mpoxlens.vision import search
 from mpoxlens.vision.crossval import each_fold
 from mpoxlens.vision.plan import plan
@@ -131,6 +131,15 @@ def test_a_setting_that_does_not_exist_is_refused_before_the_data_are_read(tmp_p
     recipe.write_text(recipe.read_text().replace("train.inverse_penalty", "train.inverse_penalti"))
     with pytest.raises(RecipeError, match=r"did you mean 'train\.inverse_penalty'"):
         search.run(recipe, tmp_path / "nowhere", tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_a_trial_whose_loss_is_not_finite_is_told_and_does_not_end_the_search(work: Path, tmp_path: Path) -> None:
+    recipe = written(tmp_path, 1)
+    text = recipe.read_text().replace('mode = "frozen"', "lr = 1e30").replace("epochs = 2", "epochs = 4")
+    recipe.write_text(text.replace('"train.inverse_penalty" = [0.001, 1.0, "log"]', '"train.lr" = [1e29, 1e30, "log"]'))
+    with pytest.raises(TrainingError, match=r"none of its 1 trials came to an end; .* the loss is not finite"):
+        search.run(recipe, work, tmp_path / "out")
 
 
 @pytest.mark.slow

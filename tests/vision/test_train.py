@@ -7,17 +7,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from pyarrow import parquet
 
 from mpoxlens.bundle import Bundle
-from mpoxlens.errors import CheckpointError, DataError, TrainingError
-from mpoxlens.vision import crossval
+from mpoxlens.errors import CheckpointError, DataError, DivergedError
+from mpoxlens.evaluation.out_of_fold import OutOfFoldJudge
+from mpoxlens.evaluation.predictions import Predictions
+from mpoxlens.photo import read_photo
+from mpoxlens.vision import learner, teachers
 from mpoxlens.vision.backbones import Classifier
-from mpoxlens.vision.fit import Tell, TrainingSet
-from mpoxlens.vision.recipe import Recipe
+from mpoxlens.vision.fit import TrainingSet
+from mpoxlens.vision.recipe import Recipe, load
 from mpoxlens.vision.train import run
 
 pytestmark = pytest.mark.slow
@@ -30,6 +33,14 @@ def finished(drawn_data: Path, drawn_recipe: Path, tmp_path_factory: pytest.Temp
     return out
 
 
+def copied(run: Path, folder: Path) -> Path:
+    """Copy a run as it was before its networks had judged."""
+    shutil.copytree(run, folder)
+    for outputs in folder.glob("fold*/outputs.npz"):
+        outputs.unlink()
+    return folder
+
+
 def test_a_run_ends_in_a_bundle_that_verifies_and_runs(finished: Path) -> None:
     bundle = Bundle.load(finished / "bundle")
     out = bundle.run(np.zeros((2, 3, 64, 64), np.float32))
@@ -38,12 +49,28 @@ def test_a_run_ends_in_a_bundle_that_verifies_and_runs(finished: Path) -> None:
 
 
 def test_the_run_leaves_a_prediction_of_every_photograph_and_no_cluster_in_two_folds(finished: Path) -> None:
-    table = parquet.read_table(finished / "predictions.parquet").to_pylist()
-    assert len(table) == 24
+    table = Predictions.read(finished / "predictions.parquet")
+    assert len(set(table.sha256)) == len(table.sha256) == 24
     folds_of: dict[str, set[int]] = {}
-    for row in table:
-        folds_of.setdefault(row["cluster"], set()).add(row["fold"])
+    for cluster, fold in zip(table.cluster, table.fold.tolist(), strict=True):
+        folds_of.setdefault(cluster, set()).add(fold)
     assert all(len(folds) == 1 for folds in folds_of.values())
+
+
+def test_the_bundle_knows_the_photographs_that_it_learned_from(finished: Path) -> None:
+    known = Bundle.load(finished / "bundle").spec.training["photographs"]
+    assert known["sha256"] == sorted(Predictions.read(finished / "predictions.parquet").sha256)
+    assert len(known["prints"]) == 24
+
+
+def test_the_run_keeps_its_recipe_and_its_folds_judge_by_it(
+    finished: Path, drawn_data: Path, drawn_recipe: Path
+) -> None:
+    kept, given = load(finished / "recipe.toml"), load(drawn_recipe)
+    assert (kept.sha256, kept.bundle) == (given.sha256, given.bundle)
+    photos = [read_photo(path) for path in sorted(drawn_data.glob("m*/*.png"))]
+    assert len(photos) == 12
+    OutOfFoldJudge(finished).check([photo.pixels for photo in photos], [photo.sha256 for photo in photos])
 
 
 def test_the_card_and_the_report_carry_the_figures_of_the_bundle(finished: Path) -> None:
@@ -82,9 +109,9 @@ def test_a_folder_with_a_run_of_another_recipe_is_refused(finished: Path, drawn_
 def test_a_run_on_other_labels_is_refused_lest_a_fold_judge_what_it_learned(
     finished: Path, drawn_data: Path, drawn_recipe: Path, tmp_path: Path
 ) -> None:
-    data, out = tmp_path / "data", tmp_path / "out"
+    data = tmp_path / "data"
     shutil.copytree(drawn_data, data)
-    shutil.copytree(finished, out)
+    out = copied(finished, tmp_path / "out")
     (data / "mpox" / "0.png").rename(data / "measles" / "moved.png")
     with pytest.raises(CheckpointError, match=r"it belongs to another recipe or other photographs; name a new folder"):
         run(drawn_recipe, data, out)
@@ -94,26 +121,26 @@ def test_every_fold_is_fitted_on_other_clusters_than_it_judges(
     finished: Path, drawn_data: Path, drawn_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[set[str]] = []
-    real = crossval.fit
+    real = learner.fit
 
-    def spy(recipe: Recipe, data: TrainingSet, folder: Path, tell: Tell | None = None) -> Classifier:
+    def spy(recipe: Recipe, data: TrainingSet, *rest: Any) -> Classifier:
         seen.append(set(data.clusters))
-        return real(recipe, data, folder, tell)
+        return real(recipe, data, *rest)
 
-    monkeypatch.setattr(crossval, "fit", spy)
-    out = tmp_path / "out"
-    shutil.copytree(finished, out)
+    monkeypatch.setattr(learner, "fit", spy)
+    out = copied(finished, tmp_path / "out")
     run(drawn_recipe, drawn_data, out)
-    table = parquet.read_table(out / "predictions.parquet").to_pylist()
+    table = Predictions.read(out / "predictions.parquet")
+    assert len(seen) == 3
     for fold in (0, 1):
-        judged = {row["cluster"] for row in table if row["fold"] == fold}
+        judged = {table.cluster[i] for i in np.flatnonzero(table.fold == fold)}
         assert judged
         assert not judged & seen[fold]
+    assert seen[2] == set(table.cluster)
 
 
 def test_a_damaged_checkpoint_is_refused(finished: Path, drawn_data: Path, drawn_recipe: Path, tmp_path: Path) -> None:
-    out = tmp_path / "damaged"
-    shutil.copytree(finished, out)
+    out = copied(finished, tmp_path / "damaged")
     (out / "fold1" / "checkpoint.pt").write_bytes(b"cut")
     with pytest.raises(
         CheckpointError, match=r"checkpoint\.pt: damaged, so that it cannot be read; remove it to fit this part anew"
@@ -144,8 +171,29 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
 def test_a_loss_that_is_not_finite_stops_the_run(drawn_data: Path, drawn_recipe: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "wild.toml"
     recipe.write_text(drawn_recipe.read_text().replace("batch = 8", "batch = 8\nlr = 1e30"))
-    with pytest.raises(TrainingError, match=r"the loss is not finite; lower train\.lr"):
+    with pytest.raises(DivergedError, match=r"the loss is not finite; lower train\.lr"):
         run(recipe, drawn_data, tmp_path / "wild")
+
+
+def test_a_finished_run_teaches_another_each_fold_by_the_one_that_holds_out_the_same(
+    finished: Path, drawn_data: Path, drawn_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = teachers._load
+
+    def spy(model: Classifier, path: Path) -> None:
+        asked.append(path.parent.name)
+        real(model, path)
+
+    monkeypatch.setattr(teachers, "_load", spy)
+    recipe = tmp_path / "student.toml"
+    distil = f'[distil]\nteachers = ["{finished}"]\nweight = 0.5\nfeature_weight = 0.1\nphantoms = 4\n'
+    recipe.write_text(drawn_recipe.read_text().replace("epochs = 2", "epochs = 1\nhead_epochs = 0") + distil)
+    bundle = Bundle.load(run(recipe, drawn_data, tmp_path / "student"))
+    assert asked == ["fold0", "fold1", "final"]
+    assert bundle.spec.training["teachers"] == [str(finished)]
+    taught = Predictions.read(tmp_path / "student" / "predictions.parquet")
+    assert taught.fold.tolist() == Predictions.read(finished / "predictions.parquet").fold.tolist()
 
 
 def test_a_label_with_too_few_clusters_is_refused_before_any_training(

@@ -15,9 +15,8 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from mpoxlens.errors import CheckpointError, DivergedError, TrainingError
-from mpoxlens.schema import Floats
 from mpoxlens.vision import checkpoint
-from mpoxlens.vision.backbones import Classifier, create, freeze, parameter_groups, preprocess_of
+from mpoxlens.vision.backbones import Classifier, freeze, parameter_groups, preprocess_of
 from mpoxlens.vision.data import UNLABELLED, Balanced, Batch, TrainingSet, Variants, batches, identity, inputs
 from mpoxlens.vision.mix import mix
 from mpoxlens.vision.objective import Shape, Student, Teacher, ask, normalised, objective, shares_of, views_of
@@ -25,6 +24,7 @@ from mpoxlens.vision.precision import narrow, widen
 from mpoxlens.vision.processes import share_statistics
 from mpoxlens.vision.recipe import Recipe
 from mpoxlens.vision.schedule import rate, thaw
+from mpoxlens.vision.start import begun, blended, predict
 from mpoxlens.vision.stopping import Best, hold_back, validation_loss
 
 __all__ = ["Teacher", "Tell", "TrainingSet", "fit", "identity", "predict", "preprocess_of"]
@@ -80,7 +80,8 @@ class _Run:
         self.held: TrainingSet | None = None
         if t.patience:
             data, self.held = hold_back(data, recipe.data.labels, t.validation, t.seed)
-        self.model = create(recipe.model, len(recipe.data.labels)).to(memory_format=torch.channels_last)
+        self.model = begun(recipe, data).to(memory_format=torch.channels_last)
+        self.begun = copy.deepcopy(self.model.state_dict())
         freeze(self.model, recipe.model.frozen_blocks)
         if self.accelerator.device.type == "cpu":
             widen(self.model)
@@ -223,7 +224,7 @@ class _Run:
         if self.best.weights:
             self.average.load_state_dict(self.best.weights)
         narrow(self.average)
-        return self.average.cpu().eval()
+        return blended(self.begun, self.average.cpu().eval(), self.recipe.train.blend)
 
 
 def _accelerator() -> Accelerator:
@@ -239,12 +240,3 @@ def _follow(pairs: Sequence[tuple[Tensor, Tensor]], decay: float) -> None:
             kept.lerp_(new, 1 - decay)
         else:
             kept.copy_(new)
-
-
-@torch.no_grad()
-def predict(model: Classifier, batch: Floats, step: int = 32) -> tuple[Floats, Floats]:
-    """Return logits [N, C] and embedding [N, D] of inputs [N, 3, size, size], in float32."""
-    device = next(model.parameters()).device
-    parts = [model(torch.from_numpy(batch[i : i + step]).to(device)) for i in range(0, len(batch), step)]
-    logits = np.concatenate([p[0].cpu().numpy() for p in parts])
-    return logits, np.concatenate([p[2].cpu().numpy() for p in parts])

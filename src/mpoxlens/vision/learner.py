@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
 from filelock import FileLock
 
@@ -122,9 +121,9 @@ class Frozen:
     def outputs(self, recipe: Recipe, seen: Rows, folder: Path, name: str) -> dict[str, Floats]:
         """See `Learner`."""
         plain = self.features if self.features.ndim == 2 else self.features[0]
-        logits = self.probe(recipe, seen).logits(plain)
-        self.tell(name, 1, 1)
-        return {"logits": logits.astype(np.float32), "embedding": plain}
+        probe = self.probe(recipe, seen)
+        self.tell(name if probe.converged else f"{name}, stopped before it converged", 1, 1)
+        return {"logits": probe.logits(plain), "embedding": plain}
 
     def model(self, recipe: Recipe, seen: Rows, folder: Path, name: str) -> Classifier:
         """See `Learner`."""

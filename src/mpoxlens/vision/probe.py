@@ -6,11 +6,13 @@ With a few hundred photographs this is the honest yardstick for fine-tuning, and
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from torch import nn
@@ -38,6 +40,7 @@ class Probe:
     weight: Floats  # [C, D], for standardised features
     bias: Floats  # [C]
     inverse_penalty: float  # C of the logistic regression
+    converged: bool = True  # else L-BFGS stopped short, where the loss was lowest so far: as if C were smaller
 
     def logits(self, features: Floats) -> Floats:
         """Return logits [N, C] of features [N, D]."""
@@ -63,8 +66,8 @@ def fit_probe(features: Floats, targets: Sequence[int], clusters: Sequence[str],
     mean, scale = _standard(views)
     known = _Rows((views - mean) / scale, target, np.asarray(clusters), len(labels))
     penalty = recipe.train.inverse_penalty or _choose(known, labels, recipe.train.seed)
-    weight, bias = next(_fits(known, (penalty,)))
-    return Probe(mean, scale, weight.astype(np.float32), bias.astype(np.float32), penalty)
+    weight, bias, converged = next(_fits(known, (penalty,)))
+    return Probe(mean, scale, weight.astype(np.float32), bias.astype(np.float32), penalty, converged)
 
 
 def to_classifier(backbone_model: Classifier, probe: Probe) -> Classifier:
@@ -117,8 +120,8 @@ def _standard(views: Floats) -> tuple[Floats, Floats]:
     return mean.astype(np.float32), scale.astype(np.float32)
 
 
-def _fits(known: _Rows, penalties: Sequence[float]) -> Iterator[tuple[Doubles, Doubles]]:
-    """Yield weight [C, D] and bias [C] for each C in turn, each fit starting from the one before."""
+def _fits(known: _Rows, penalties: Sequence[float]) -> Iterator[tuple[Doubles, Doubles, bool]]:
+    """Yield weight [C, D], bias [C] and whether it converged for each C in turn, each fit starting from the last."""
     views, _, width = known.views.shape
     rows = known.views.reshape(-1, width)
     axes = _axes(rows)
@@ -126,8 +129,19 @@ def _fits(known: _Rows, penalties: Sequence[float]) -> Iterator[tuple[Doubles, D
     model = LogisticRegression(max_iter=ROUNDS, tol=TOLERANCE, warm_start=True)
     for penalty in penalties:
         model.set_params(C=penalty)
-        model.fit(rows @ axes.T, np.tile(known.target, views), sample_weight=share)
-        yield _every_class(model, axes, known.classes)
+        converged = _converges(model, rows @ axes.T, np.tile(known.target, views), share)
+        yield *_every_class(model, axes, known.classes), converged
+
+
+def _converges(model: LogisticRegression, rows: Floats, target: np.ndarray, share: Doubles) -> bool:
+    """Fit, and return whether the optimiser came to its end; its warning becomes the answer, any other is passed on."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        model.fit(rows, target, sample_weight=share)
+    for one in told:
+        if not issubclass(one.category, ConvergenceWarning):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return not any(issubclass(one.category, ConvergenceWarning) for one in told)
 
 
 def _axes(rows: Floats) -> Floats:
@@ -156,7 +170,7 @@ def _choose(known: _Rows, labels: Sequence[str], seed: int) -> float:
     weights = known.weights()
     parts = StratifiedGroupKFold(_inner_folds(known, labels), shuffle=True, random_state=seed)
     for seen, unseen in parts.split(known.target, known.target, known.cluster):
-        for i, (weight, bias) in enumerate(_fits(known.of(seen), CHOICES)):
+        for i, (weight, bias, _) in enumerate(_fits(known.of(seen), CHOICES)):
             logits = known.views[0, unseen] @ weight.T + bias
             true = logits[np.arange(len(unseen)), known.target[unseen]]
             loss[i] += weights[unseen] @ (np.logaddexp.reduce(logits, axis=1) - true)

@@ -61,6 +61,10 @@ class TrainRecipe:
     """Of the cross-validation that calibration and figures rest on."""
     repeats: int = 1
     """Times that the cross-validation is done, each with folds of its own."""
+    start: str = "random"
+    """What the head starts from: "random", or the "probe" that logistic regression on the frozen features gives."""
+    blend: float = 1.0
+    """Share of the fine-tuned weights in what is kept, the weights that training started from having the rest."""
     head_epochs: int = 1
     """Epochs in which only the new head learns; batch statistics adapt from the start."""
     unfreeze: int = 0
@@ -93,7 +97,7 @@ class TrainRecipe:
     cutmix: float = 0.0
     """Alpha of CutMix (Yun et al. 2019); 0 is off."""
     inverse_penalty: float = 0.0
-    """Frozen: C of the logistic regression; 0 has it chosen by cross-validation inside the training side."""
+    """C of a probe's logistic regression; 0 has it chosen by cross-validation inside the training side."""
     views: int = 1
     """Frozen: variants of each photograph that features are taken of; 1 is the plain photograph alone."""
 
@@ -275,6 +279,8 @@ def _check(recipe: Recipe) -> None:
         "train.mode": t.mode in ("fine-tune", "frozen"),
         "train.folds": t.folds >= 2,
         "train.repeats": t.repeats >= 1,
+        "train.start": t.start in ("random", "probe"),
+        "train.blend": 0 < t.blend <= 1 and (t.blend == 1 or t.start == "probe"),
         "train.unfreeze": t.unfreeze >= 0,
         "train.patience": t.patience >= 0,
         "train.validation": 0 < t.validation < 0.5,

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock
 
 from mpoxlens.datasets.manifest import Manifest
-from mpoxlens.datasets.progress import Tell, progress
+from mpoxlens.datasets.progress import Tell, progress, silent
 from mpoxlens.datasets.reviews import read_reviews
 from mpoxlens.datasets.steps import apply, duplicates, ingest
 from mpoxlens.datasets.workspace import Workspace
@@ -20,6 +20,7 @@ from mpoxlens.errors import CheckpointError, TrainingError
 from mpoxlens.schema import Pixels
 from mpoxlens.screening.output import write_whole
 from mpoxlens.vision.data import load_pixels
+from mpoxlens.vision.processes import is_main
 from mpoxlens.vision.recipe import Recipe
 from mpoxlens.vision.recipe_text import to_toml
 
@@ -55,7 +56,8 @@ def opened(recipe: Recipe, data: Path, out: Path, claim: str = "") -> Iterator[R
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with progress() as tell:
+        with progress() as shown:
+            tell = shown if is_main() else silent
             with FileLock(out / ".lock"):  # another process of the same run waits for the tables
                 _claim(out / "recipe.sha256", recipe, claim)
                 _keep(recipe, out / KEPT_RECIPE)

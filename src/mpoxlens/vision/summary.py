@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mpoxlens.vision.compare_page import bracketed
+from mpoxlens.vision.processes import is_main
 
 WIDTH = 120  # columns in a log
 CROSS_VALIDATED = {  # title -> where it stands in figures.json
@@ -68,7 +69,8 @@ def _table(*columns: str) -> Table:
 
 
 def _print(table: Table) -> None:
-    _console().print(table, markup=False, highlight=False)
+    if is_main():
+        _console().print(table, markup=False, highlight=False)
 
 
 def _console() -> Console:

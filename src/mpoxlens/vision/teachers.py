@@ -64,7 +64,7 @@ class Eye:
 
     @torch.no_grad()
     def __call__(self, views: Tensor) -> Tensor:
-        """Return embeddings [B, D] of views [B, 3, H, W] in 0..1; a view that was seen before is not looked at again."""
+        """Return embeddings [B, D] of views [B, 3, H, W] in 0..1; what was seen before is not looked at again."""
         if not self.remembers:
             return self._look(views)
         names = [hashlib.blake2b(view.cpu().numpy().tobytes()).digest() for view in views]
@@ -93,7 +93,9 @@ class Frozen:
         """Judge views [B, 3, H, W] in 0..1, where they are."""
         features = self.eye(views).cpu().numpy()
         standard = (features - self.probe.mean) / self.probe.scale
-        return torch.from_numpy(self.probe.logits(features)).to(views.device), torch.from_numpy(standard).to(views.device)
+        return torch.from_numpy(self.probe.logits(features)).to(views.device), torch.from_numpy(standard).to(
+            views.device
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpoxlens.datasets.duplicates.groups import group
@@ -32,7 +32,6 @@ def test_an_image_that_is_not_there_joins_nobody() -> None:
     assert groups == ["a" * 12, "c" * 12]
 
 
-@settings(deadline=None)
 @given(st.permutations([*itertools.pairwise("abcd"), ("f", "e")]), st.permutations("abcdefg"))
 def test_groups_do_not_depend_on_order(pairs: list[tuple[str, str]], names: list[str]) -> None:
     groups = {one.sha256[0]: one.group[0] for one in group([record(n) for n in names], [link(*p) for p in pairs])}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpoxlens.datasets.duplicates.links import Link, export_links, read_links, write_links
@@ -18,7 +18,6 @@ LINKS = [
 ]
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.lists(st.floats(-9, 9), min_size=6, max_size=6))
 def test_links_are_read_back_to_every_digit(
     tmp_path_factory: pytest.TempPathFactory, overlap: float, numbers: list[float]

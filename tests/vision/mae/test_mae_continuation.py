@@ -19,6 +19,7 @@ from mpoxlens.datasets.manifest import Manifest, clustered
 from mpoxlens.datasets.progress import silent
 from mpoxlens.errors import DataError
 from mpoxlens.vision.backbones import create
+from mpoxlens.vision.crossval import cross_validate
 from mpoxlens.vision.data import load_pixels
 from mpoxlens.vision.mae import check_base_weights, check_unseen, continue_on, run
 from mpoxlens.vision.recipe import load
@@ -123,6 +124,9 @@ def test_cross_validation_from_an_encoder_that_has_seen_the_photographs_is_refus
     encoder = replace(recipe, model=replace(recipe.model, weights=str(finished)))
     with pytest.raises(DataError, match="never compared with those that it has seen"):
         check_base_weights(encoder, manifest)
+    with pytest.raises(DataError, match="never compared with those that it has seen"):
+        cross_validate(encoder, manifest, [], tmp_path / "run", silent)
+    assert not (tmp_path / "run").exists()
     other = tmp_path / "other.safetensors"
     save_file(load_file(finished), other)
     check_base_weights(replace(recipe, model=replace(recipe.model, weights=str(other))), manifest)

@@ -18,6 +18,7 @@ from mpoxlens.vision.backbones.others import TRANSFORMERS, SqueezeNet, Transform
 from mpoxlens.vision.backbones.trial import idle_children, unfit
 from mpoxlens.weights import hub_file, hub_reachable, local
 
+HUB = ("hf-hub:", "hf_hub:")  # timm looks such names up on the hub
 TENSORS = (".safetensors", ".pth")  # what a local folder may hold a network of the hub as
 
 
@@ -46,10 +47,12 @@ def network_of(name: str, weights: str, size: int, family: Family | None = None)
 
 
 def _of_timm(name: str, weights: str) -> Any:
+    if name.startswith(HUB) and not hub_reachable():
+        raise unfit(name, "the hub cannot be reached", "name a network of timm, or hf: and a folder")
     try:
         with _empty(weights == "hub"):  # of one that is loaded below only its entry is read
             network = timm.create_model(name, pretrained=False)
-    except (RuntimeError, OSError):  # timm also looks names with a prefix up on the hub
+    except (RuntimeError, OSError):  # the hub may not have it either
         raise unfit(name, "timm does not know it", "see timm.list_models()") from None
     return _pretrained(name, network.pretrained_cfg) if weights == "hub" else network
 
@@ -62,7 +65,7 @@ def _pretrained(name: str, cfg: dict[str, Any]) -> Any:
         file = hub_file(cfg["hf_hub_id"])
     if file is None and not cfg.get("url"):
         raise _not_to_be_had(name, f"hub {cfg.get('hf_hub_id')}", names[0])
-    overlay = {"file": str(file)} if file else None
+    overlay = {"file": str(file)} if file else {"hf_hub_id": None}  # the hub was asked already, and has it not
     try:
         return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     except OSError:
