@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from mpoxlens.vision import fit as fitting
+from mpoxlens.vision import start
 from mpoxlens.vision.backbones import Classifier
 from mpoxlens.vision.recipe import load
 
@@ -18,7 +19,7 @@ def main(out: Path, precision: str, rank: str) -> None:
     sys.path.insert(0, str(HERE))
     from drawn import training_set
 
-    plain = fitting.create
+    plain = start.create
 
     def without_dropout(*given: Any) -> Classifier:
         model = plain(*given)
@@ -27,7 +28,7 @@ def main(out: Path, precision: str, rank: str) -> None:
                 part.p = 0.0
         return model
 
-    fitting.create = without_dropout
+    start.create = without_dropout
     fitting.PRECISION = precision
     losses: list[float] = []
     data = training_set(photos=5)
