@@ -165,7 +165,7 @@ def _provenance(work: Run) -> dict[str, Any]:
         "repeats": recipe.train.repeats,
         "seed": recipe.train.seed,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in names},
-        "photographs": leak.record(work.workspace.manifest().paths, work.out / "data" / "prints", work.tell),
+        "photographs": leak.record(work.workspace.manifest().paths, work.workspace.path / "prints", work.tell),
     }
 
 
