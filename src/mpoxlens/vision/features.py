@@ -119,7 +119,7 @@ class _Eye:
 def _dtype(model: Classifier, device: torch.device) -> torch.dtype:
     """Halve the time of transformers where the processor multiplies bfloat16 itself.
 
-    CLIP ViT-B/16 then differs by a cosine of .9995. Convolutional networks gain little and lose more, as batch norm
+    Their features hardly change. Convolutional networks gain little and lose more, as batch norm
     subtracts large numbers from each other.
     """
     fast = device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()

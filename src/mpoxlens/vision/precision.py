@@ -1,7 +1,7 @@
 """Where a network that learns in bfloat16 computes in 32 bits all the same, because that is faster.
 
 On processors the backward pass of a depthwise convolution has a fast path in bfloat16 only for 3 x 3 kernels of stride
-1. The others take up to 17 times as long as in 32 bits (benchmarks/training_speed.py), and most of a step's time.
+1; the others would take most of a step's time.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Network:
 class Eye:
     """A frozen backbone that looks at views; it knows nothing of labels, so that one can serve every fold.
 
-    A transformer computes in bfloat16, at a third of the time. Batch statistics would lose too much, so a network that
+    A transformer computes in bfloat16, which is faster. Batch statistics would lose too much, so a network that
     has them stays as it is.
     """
 
