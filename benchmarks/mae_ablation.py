@@ -5,7 +5,8 @@ side alone, labels unread, with the settings of recipes/mae.toml; then logistic 
 both encoders, and both judge the test side. The difference is paired, and its interval is by bootstrap of clusters.
 A run that is stopped goes on where it was when it is given the same --work.
 
-Five folds of 12 epochs; not yet run to its end on photographs.
+Five folds of 12 epochs. The comparison that decides was chosen before the first run to the end: rash only, class token.
+The others are told for completeness.
 """
 
 from __future__ import annotations

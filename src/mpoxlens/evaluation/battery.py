@@ -96,7 +96,7 @@ def figures(
         "measured_on": measured_on,
         "rash_only": _question(judged, fitted, judged.asked, prevalences),
         "with_healthy": _question(judged, fitted, everyone, prevalences),
-        "four_class": _classes(judged),
+        "four_class": _classes(judged, fitted),
     }
     named = ({} if tone is None else {"tone": tone_bands(tone)}) | dict(groups or {})
     if named:
@@ -131,9 +131,9 @@ def _question(judged: Judged, fitted: CrossFitted, rows: Flags, prevalences: Seq
     }
 
 
-def _classes(judged: Judged) -> Mapping[str, Any]:
-    """Figures of the question which of all labels it is."""
-    predicted, classes = judged.logits.argmax(axis=1), judged.logits.shape[1]
+def _classes(judged: Judged, fitted: CrossFitted) -> Mapping[str, Any]:
+    """Figures of the question which of all labels it is: the answer is the likeliest as people are told it."""
+    predicted, classes = fitted.label, judged.logits.shape[1]
     draws = Draws.of(judged.cluster)
     right = predicted == judged.target
     recall = {name: draws.mean(right, judged.target == i) for i, name in enumerate(judged.names)}

@@ -119,6 +119,7 @@ class CrossFitted:
     """Each photograph judged by rules that saw nothing of its fold, or by a bundle's."""
 
     probability: Doubles  # [N]
+    label: np.ndarray  # [N] int64, the likeliest of all
     called: Flags  # [N], at or above the operating point
     likely: Flags  # [N], told "mpox likely" by the photograph alone
     unlikely: Flags  # [N], told "mpox unlikely"; where neither, "cannot tell"
@@ -133,12 +134,20 @@ class CrossFitted:
 
 def apply_rules(judged: Judged, rules: Rules) -> CrossFitted:
     """Judge every row by the same rules: a bundle's, on photographs that it has never seen."""
-    p = rules.calibration.probabilities(judged.logits, judged.positive)[:, judged.positive]
+    every = rules.calibration.probabilities(judged.logits, judged.positive)  # [N, C]
+    p = every[:, judged.positive]
     called = p >= rules.operating_point
     mpox_in, other_in = members(p, rules.conformal)
     margin = bounded_odds(p) - bounded_odds(np.array(rules.operating_point))
     return CrossFitted(
-        p, called, mpox_in & ~other_in & called, other_in & ~mpox_in & ~called, mpox_in, other_in, margin
+        p,
+        every.argmax(axis=1),
+        called,
+        mpox_in & ~other_in & called,
+        other_in & ~mpox_in & ~called,
+        mpox_in,
+        other_in,
+        margin,
     )
 
 

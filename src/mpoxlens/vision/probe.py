@@ -15,6 +15,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from mpoxlens.errors import DataError
@@ -65,8 +66,9 @@ def fit_probe(features: Floats, targets: Sequence[int], clusters: Sequence[str],
     _check_present(target, labels)
     mean, scale = _standard(views)
     known = _Rows((views - mean) / scale, target, np.asarray(clusters), len(labels))
-    penalty = recipe.train.inverse_penalty or _choose(known, labels, recipe.train.seed)
-    weight, bias, converged = next(_fits(known, (penalty,)))
+    with threadpool_limits(1):  # the products are small: threads cost more in waiting for one another than they save
+        penalty = recipe.train.inverse_penalty or _choose(known, labels, recipe.train.seed)
+        weight, bias, converged = next(_fits(known, (penalty,)))
     return Probe(mean, scale, weight.astype(np.float32), bias.astype(np.float32), penalty, converged)
 
 
