@@ -23,6 +23,7 @@ from mpoxlens.datasets.steps import apply, duplicates, ingest
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import CheckpointError
 from mpoxlens.evaluation.bootstrap import Draws, figure
+from mpoxlens.evaluation.crossfit import calibrated
 from mpoxlens.evaluation.metrics import Figure
 from mpoxlens.evaluation.paired import aligned, holm
 from mpoxlens.evaluation.predictions import Predictions
@@ -146,7 +147,7 @@ def _figures(recipe: Recipe, p: Predictions, tone: Mapping[str, str]) -> dict[st
         "AUROC, rash only": figure(auroc(rash, draws.weights)),
         "AUROC within tone": figure(auroc_within(answers, [tone[sha] for sha in rash.sha256], draws)),
         "sensitivity at specificity .90": figure(sensitivity(rash, draws.weights)),
-        "four-class accuracy": figure(accuracy(p, Draws.of(p.cluster).weights)),
+        "four-class accuracy": figure(accuracy(calibrated(p, recipe.data.without), Draws.of(p.cluster).weights)),
     }
 
 

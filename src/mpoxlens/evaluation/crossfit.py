@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -154,11 +154,30 @@ def apply_rules(judged: Judged, rules: Rules) -> CrossFitted:
 def cross_fit(judged: Judged, goals: Goals, seed: int) -> CrossFitted:
     """Apply to every fold of a repeat the rules fitted on that repeat's other folds."""
     parts, order = [], []
-    for r, k in sorted(set(zip(judged.turn.tolist(), judged.fold.tolist(), strict=True))):
-        rows = np.flatnonzero((judged.turn == r) & (judged.fold == k))
-        rules = fit_rules(judged, (judged.turn == r) & (judged.fold != k), goals, seed, refits=0)
+    for rows, rules in _by_fold(judged, goals, seed):
         parts.append(apply_rules(replace(judged, logits=judged.logits[rows]), rules))
         order.append(rows)
     back = np.argsort(np.concatenate(order))
     columns = zip(*(vars(part).values() for part in parts), strict=True)
     return CrossFitted(*(np.concatenate(column)[back] for column in columns))
+
+
+def calibrated(p: Predictions, without: Sequence[str]) -> Predictions:
+    """Return the same with logarithms of calibrated probabilities for logits, the calibration cross-fitted.
+
+    Raises:
+        DataError: a class has no photograph in the folds that calibration is fitted on.
+    """
+    judged = judged_of(p, without)
+    logits = np.empty_like(p.logits)
+    for rows, rules in _by_fold(judged, Goals(0.9, 0.1), 0):  # of which calibration depends on neither
+        probability = rules.calibration.probabilities(p.logits[rows], p.positive)
+        logits[rows] = np.log(np.maximum(probability, np.finfo(np.float32).tiny))
+    return replace(p, logits=logits)
+
+
+def _by_fold(judged: Judged, goals: Goals, seed: int) -> Iterator[tuple[Rows, Rules]]:
+    """Give the rows of each fold of each repeat, and the rules fitted on the repeat's other folds."""
+    for r, k in sorted(set(zip(judged.turn.tolist(), judged.fold.tolist(), strict=True))):
+        rows = np.flatnonzero((judged.turn == r) & (judged.fold == k))
+        yield rows, fit_rules(judged, (judged.turn == r) & (judged.fold != k), goals, seed, refits=0)

@@ -1,7 +1,8 @@
 """The few figures by which backbones and settings are ranked, and their paired tests; all by cluster bootstrap.
 
-Scores are log-odds as the networks give them: ranks need no calibration. Of repeats, the figures take every row, and
-the tests the mean score of each photograph.
+Scores are log-odds as the networks give them: ranks need no calibration. Which label is likeliest does, so accuracy and
+macro-F1 are those of cross-fitted calibrated probabilities. Of repeats, the figures take every row, and the tests the
+mean score of each photograph.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from mpoxlens.evaluation import weighted
 from mpoxlens.evaluation.bootstrap import Draws, figure
+from mpoxlens.evaluation.crossfit import calibrated
 from mpoxlens.evaluation.metrics import Doubles, Flags, Rows
 from mpoxlens.evaluation.paired import aligned, cluster_bootstrap_difference, delong
 from mpoxlens.evaluation.predictions import Predictions
@@ -47,7 +49,7 @@ def sensitivity(p: Predictions, weights: Doubles) -> Doubles:
 
 
 def accuracy(p: Predictions, weights: Doubles) -> Doubles:
-    """Share [B] of the rows whose highest logit is that of their label."""
+    """Share [B] of the rows whose highest logit is that of their label; see `calibrated`."""
     return np.asarray(weights @ (p.logits.argmax(axis=1) == p.target) / weights.sum(axis=1))
 
 
@@ -58,16 +60,18 @@ def macro_f1(p: Predictions, weights: Doubles) -> Doubles:
 
 def figures(p: Predictions, without: Sequence[str]) -> dict[str, Any]:
     """Return the figures of `TITLES`, each with its interval; those of a rash leave out the labels `without`."""
-    rash = of_rows(p, np.flatnonzero(p.asked(without)))
+    rash, told = of_rows(p, np.flatnonzero(p.asked(without))), calibrated(p, without)
     known: dict[str, tuple[Statistic, Predictions]] = {
-        "accuracy": (accuracy, p),
-        "macro_f1": (macro_f1, p),
+        "accuracy": (accuracy, told),
+        "macro_f1": (macro_f1, told),
         "auroc": (auroc, rash),
         "auroc_all": (auroc, p),
         "sensitivity": (sensitivity, rash),
     }
-    weights = {id(rows): Draws.of(rows.cluster).weights for rows in (p, rash)}
-    return {name: figure(statistic(rows, weights[id(rows)])).to_dict() for name, (statistic, rows) in known.items()}
+    weights = {len(rows.cluster): Draws.of(rows.cluster).weights for rows in (p, rash)}
+    return {
+        name: figure(statistic(rows, weights[len(rows.cluster)])).to_dict() for name, (statistic, rows) in known.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def paired(a: Predictions, b: Predictions, without: Sequence[str]) -> Paired:
         _difference(auroc, rash_a, rash_b),
         delong(positive, mpox_scores(rash_a), mpox_scores(rash_b)).to_dict(),
         _difference(sensitivity, rash_a, rash_b),
-        _difference(accuracy, a, b),
+        _difference(accuracy, calibrated(a, without), calibrated(b, without)),
     )
 
 
