@@ -62,7 +62,8 @@ def told(found: Mapping[str, Any]) -> str:
         f"Out-of-fold predictions of {m['photos']} photographs in {m['clusters']} clusters ({labels}):"
         f" {m['folds']}-fold cross-validation{times}, the same folds for all, no cluster in"
         f" two. In brackets 95 % intervals, clusters drawn with replacement."
-        f" AUROC and sensitivity ask for {m['positive']}.{rash}"
+        f" AUROC and sensitivity ask for {m['positive']}.{rash} Accuracy and macro-F1 are those of the likeliest label"
+        " after calibration, which is fitted on the other folds."
     )
 
 
