@@ -14,6 +14,7 @@ from mpoxlens.evaluation.judge import judged
 from mpoxlens.evaluation.out_of_fold import OutOfFoldJudge
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.vision.backbones import create
+from mpoxlens.vision.checkpoint import NETWORK, keep
 from mpoxlens.vision.data import inputs
 from mpoxlens.vision.fit import predict, preprocess_of
 from mpoxlens.vision.recipe import DataRecipe, ModelRecipe, Recipe
@@ -41,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         found, embedding = predict(network, inputs(PICTURES, preprocess_of(network, 64)))
         logits[k == FOLD] = found[k == FOLD]
         (folder / f"fold{k}").mkdir()
-        torch.save({"average": network.state_dict(), "best": {"weights": {}}}, folder / f"fold{k}" / "checkpoint.pt")
+        keep(network, folder / f"fold{k}")
         np.savez(folder / f"fold{k}" / "outputs.npz", logits=found, embedding=embedding)
     rows = np.arange(COUNT, dtype=np.int64)
     strange = 1 + 0.01 * rows
@@ -104,7 +105,7 @@ def test_other_pixels_than_the_run_saw_are_noticed(judge: OutOfFoldJudge) -> Non
 
 def test_networks_of_another_fold_are_noticed(run: Path, tmp_path: Path) -> None:
     folder = altered(run, tmp_path)
-    for name in ("checkpoint.pt", "outputs.npz"):
+    for name in (NETWORK, "outputs.npz"):
         (folder / "fold0" / name).write_bytes((run / "fold1" / name).read_bytes())
     with pytest.raises(DataError, match="does not belong to the table"):
         OutOfFoldJudge(folder, RECIPE)
@@ -116,7 +117,7 @@ def test_a_network_of_another_recipe_is_refused(run: Path) -> None:
         OutOfFoldJudge(run, other)
 
 
-@pytest.mark.parametrize(("name", "error"), [("checkpoint.pt", CheckpointError), ("outputs.npz", DataError)])
+@pytest.mark.parametrize(("name", "error"), [(NETWORK, CheckpointError), ("outputs.npz", DataError)])
 def test_what_is_damaged_or_missing_is_named(run: Path, tmp_path: Path, name: str, error: type[Exception]) -> None:
     folder = altered(run, tmp_path)
     path = folder / "fold1" / name

@@ -1,14 +1,18 @@
 """Where a fit starts, and what is kept of where it ends."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.vision.backbones import create, preprocess_of
+from mpoxlens.vision.checkpoint import NETWORK
 from mpoxlens.vision.data import UNLABELLED, TrainingSet, inputs
+from mpoxlens.vision.fit import fit
 from mpoxlens.vision.probe import fit_probe
 from mpoxlens.vision.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
 from mpoxlens.vision.start import begun, blended, predict
@@ -51,3 +55,13 @@ def test_a_quarter_of_the_way_is_a_quarter_of_every_weight_and_statistic() -> No
         torch.testing.assert_close(value, expected, msg=name)
     whole = blended(start, first, 1.0).state_dict()
     assert all(torch.equal(whole[name], start[name]) for name in start)
+
+
+def test_the_network_that_lies_in_the_folder_is_the_one_that_was_returned(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, train=replace(RECIPE.train, epochs=2, batch=4))
+    returned = fit(recipe, data([0, 1] * 4), tmp_path).state_dict()
+    kept = load_file(tmp_path / NETWORK)
+    assert kept.keys() == returned.keys()
+    assert all(torch.equal(kept[name], returned[name]) for name in kept)
+    average = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["average"]
+    assert not torch.equal(kept["head.weight"], average["head.weight"])  # which has not been moved back

@@ -10,11 +10,12 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from pickle import UnpicklingError  # only to name the error; loading is weights_only
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from mpoxlens.bundle import Outputs
 from mpoxlens.errors import CheckpointError, DataError
@@ -25,6 +26,7 @@ from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.preprocess import Preprocess
 from mpoxlens.schema import Floats, Pixels
 from mpoxlens.vision.backbones import Classifier, create
+from mpoxlens.vision.checkpoint import NETWORK
 from mpoxlens.vision.fit import preprocess_of
 from mpoxlens.vision.recipe import Recipe, load
 from mpoxlens.vision.run_folder import KEPT_RECIPE
@@ -136,15 +138,14 @@ def _embedding(path: Path, table: Predictions, own: np.ndarray) -> Floats:
 
 
 def _network(folder: Path, recipe: Recipe, classes: int) -> Classifier:
-    path = folder / "checkpoint.pt"
-    # The checkpoint holds every weight, so that base weights need not be had.
+    path = folder / NETWORK
+    # The file holds every weight, so that base weights need not be had.
     model = create(replace(recipe.model, weights="none"), classes)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict(state["best"]["weights"] or state["average"])  # what early stopping kept
+        model.load_state_dict(load_file(path))
     except FileNotFoundError:
         raise CheckpointError(str(path), "no such file", MEND) from None
-    except (RuntimeError, KeyError, EOFError, OSError, ValueError, UnpicklingError, TypeError, AttributeError):
+    except (RuntimeError, OSError, SafetensorError):
         raise CheckpointError(str(path), "damaged, or of another recipe", MEND) from None
     return model.eval()
 

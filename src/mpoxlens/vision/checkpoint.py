@@ -1,4 +1,4 @@
-"""The state of a fit on disk: whole or not at all, and never taken for another's."""
+"""The state of a fit on disk, and the network that came out: whole or not at all, and never taken for another's."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from pickle import UnpicklingError  # only to name the error; loading is weights
 from typing import Any
 
 import torch
+from safetensors.torch import save as to_bytes
+from torch import nn
 
 from mpoxlens.errors import CheckpointError, TrainingError
+from mpoxlens.screening.output import write_whole
 
+NETWORK = "network.safetensors"  # in a fit's folder; the checkpoint holds what it would go on from, which differs
 State = dict[str, Any]
 
 
@@ -47,3 +51,17 @@ def resume(path: Path, identity: str, take_up: Callable[[State], None]) -> None:
     except (RuntimeError, KeyError, EOFError, OSError, ValueError, UnpicklingError, TypeError, AttributeError):
         why = "damaged, so that it cannot be read"
         raise CheckpointError(str(path), why, "remove it to fit this part anew") from None
+
+
+def keep(network: nn.Module, folder: Path) -> None:
+    """Write the weights of a finished network as `NETWORK`.
+
+    Raises:
+        MpoxlensError: the disk is full or not writable.
+    """
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in network.state_dict().items()}
+    write_whole(folder / NETWORK, lambda part: _write(part, to_bytes(weights)))
+
+
+def _write(part: Path, content: bytes) -> None:
+    part.write_bytes(content)

@@ -218,13 +218,16 @@ class _Run:
         self.epoch = int(state["epoch"])
 
     def finished(self) -> Classifier:
-        """Return what is kept: the moving average, the best one with early stopping."""
+        """Write and return what is kept: the moving average, the best one with early stopping, blended."""
         if self.log:
             self.log.close()
         if self.best.weights:
             self.average.load_state_dict(self.best.weights)
         narrow(self.average)
-        return blended(self.begun, self.average.cpu().eval(), self.recipe.train.blend)
+        network = blended(self.begun, self.average.cpu().eval(), self.recipe.train.blend)
+        if self.accelerator.is_main_process:
+            checkpoint.keep(network, self.folder)
+        return network
 
 
 def _accelerator() -> Accelerator:
