@@ -19,7 +19,6 @@ from pathlib import Path
 
 import probing
 import record
-from mpoxlens.datasets.steps import apply, duplicates, ingest
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import CheckpointError
 from mpoxlens.evaluation.bootstrap import Draws, figure
@@ -177,12 +176,7 @@ def _notes(recipe: Recipe, p: Predictions) -> str:
 
 def _quick(scratch: Path) -> tuple[Recipe, Path, Path]:
     """Return a recipe of a minute, a workspace of drawings, and a folder for the runs."""
-    probing.drawn(scratch / "drawn", 6)
-    data = Workspace(scratch / "data")
-    ingest(data, [scratch / "drawn"])
-    duplicates(data)
-    apply(data, [])
-    return replace(QUICK, path=scratch / QUICK.path), data.path, scratch / "runs"
+    return replace(QUICK, path=scratch / QUICK.path), probing.workspace(scratch), scratch / "runs"
 
 
 if __name__ == "__main__":

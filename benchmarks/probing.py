@@ -16,6 +16,7 @@ from PIL import Image
 from mpoxlens.datasets.ingest import collect
 from mpoxlens.datasets.manifest import Manifest, clustered
 from mpoxlens.datasets.phantom import draw
+from mpoxlens.datasets.steps import apply, duplicates, ingest
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError
 from mpoxlens.evaluation.metrics import Doubles, Figure, Flags
@@ -110,3 +111,13 @@ def drawn(root: Path, count: int = 10) -> Manifest:
             Image.fromarray(phantom.pixels).save(root / label / f"{i}.png")
     found = collect([root])
     return replace(found, records=clustered(found, []))
+
+
+def workspace(scratch: Path, count: int = 6) -> Path:
+    """Draw a small data set and return its workspace, ready to be learned from."""
+    drawn(scratch / "drawn", count)
+    data = Workspace(scratch / "data")
+    ingest(data, [scratch / "drawn"])
+    duplicates(data)
+    apply(data, [])
+    return data.path
