@@ -18,6 +18,7 @@ SCRIPTS = [
     "benchmarks/record.py",
     "docs/insert_backbones.py",
     "docs/insert_figures.py",
+    "docs/insert_frequencies.py",
     "docs/insert_help.py",
     "docs/insert_tree.py",
 ]
