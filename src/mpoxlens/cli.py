@@ -13,6 +13,7 @@ import click
 from mpoxlens import __version__
 from mpoxlens.cli_data import data as data_verbs
 from mpoxlens.cli_vision import VERBS as VISION_VERBS
+from mpoxlens.cli_vlm import vlm as vlm_verbs
 from mpoxlens.errors import MpoxlensError
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ def phantom(out: Path, seed: int, count: int, stage: Any, tone: float, size: int
 
 
 main.add_command(data_verbs)
+main.add_command(vlm_verbs)
 for verb in VISION_VERBS:
     main.add_command(verb)
 
