@@ -17,6 +17,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import torch
+
 import probing
 import record
 from mpoxlens.datasets.workspace import Workspace
@@ -28,14 +31,16 @@ from mpoxlens.evaluation.paired import aligned, holm
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.evaluation.subgroups import Answers, auroc_within
 from mpoxlens.evaluation.tone import tone_band, typology_angle
+from mpoxlens.vision.backbones import create, preprocess_of
 from mpoxlens.vision.crossval import cross_validate
-from mpoxlens.vision.data import load_pixels
+from mpoxlens.vision.data import inputs, load_pixels
+from mpoxlens.vision.fit import predict
 from mpoxlens.vision.recipe import DistilRecipe, ModelRecipe, Recipe, TrainRecipe, load
 from mpoxlens.vision.run_folder import opened
 from mpoxlens.vision.scores import accuracy, auroc, mpox_scores, paired, sensitivity
 
-SHIPPED = "as shipped"
-ASKED = (SHIPPED, "without distillation", "mild augmentation")
+SHIPPED, UNHELD = "as shipped", "not held near the base weights"
+ASKED = (SHIPPED, "without distillation", "mild augmentation", UNHELD)
 TABLE = "predictions.parquet"
 QUICK = Recipe(
     Path("drawn.toml"),  # a name to be shown; the recipe is written nowhere
@@ -52,7 +57,7 @@ def variants(recipe: Recipe) -> dict[str, Recipe]:
         "without distillation": replace(recipe, distil=replace(recipe.distil, weight=0.0, feature_weight=0.0)),
         "mild augmentation": replace(recipe, train=replace(t, augmentation="mild")),
         "random head": replace(recipe, train=replace(t, start="random", blend=1.0)),
-        "not held near the base weights": replace(recipe, train=replace(t, blend=1.0)),
+        UNHELD: replace(recipe, train=replace(t, blend=1.0)),
     }
     return {SHIPPED: recipe} | {name: one for name, one in changed.items() if one != recipe}
 
@@ -103,6 +108,8 @@ def _judged(name: str, recipe: Recipe, data: Path, work: Path, shipped: Path | N
     if name == SHIPPED and shipped is not None:
         return _finished(recipe, shipped)
     folder = work / _folder(name)
+    if name == UNHELD and shipped is not None:
+        return _tuned_ends(recipe, Workspace(data), shipped)
     with opened(recipe, data, folder) as run:
 
         def tell(stage: str, done: int, of: int) -> None:
@@ -123,6 +130,22 @@ def _finished(recipe: Recipe, run: Path) -> Predictions:
     if not claim.exists() or claim.read_text(encoding="utf-8").split()[0] != recipe.sha256:
         raise CheckpointError(str(run), f"no run of {recipe.path.name} as it is now", "leave --as-shipped out")
     return Predictions.read(run / TABLE)
+
+
+def _tuned_ends(recipe: Recipe, work: Workspace, run: Path) -> Predictions:
+    """Return the predictions of a finished run's networks before they were moved back: training is the same."""
+    manifest = work.clean()
+    pixels = load_pixels(manifest.root, manifest.records)
+    table, model = Predictions.read(run / TABLE), create(replace(recipe.model, weights="none"), len(recipe.data.labels))
+    row = {sha: i for i, sha in enumerate(table.sha256)}
+    judged = np.array([row[r.sha256] for r in manifest.records])
+    batch = inputs(pixels, preprocess_of(model, recipe.model.size))
+    logits = np.empty_like(table.logits)
+    for k in range(recipe.train.folds):
+        model.load_state_dict(torch.load(run / f"fold{k}" / "checkpoint.pt", weights_only=True)["average"])
+        own = np.flatnonzero(table.fold[judged] == k)
+        logits[judged[own]] = predict(model.eval(), batch[own])[0]
+    return replace(table, logits=logits)
 
 
 def _tones(work: Workspace) -> dict[str, str]:
