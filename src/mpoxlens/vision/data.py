@@ -35,15 +35,20 @@ Key = tuple[int, int]  # index of a photograph, number of the draw
 def load_pixels(root: Path, records: Sequence[ImageRecord]) -> list[Pixels]:
     """Decode every photograph once, reduced to `KEEP_SIDE`."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda r: _reduced(root / r.path), records))
+        return list(pool.map(lambda r: _read(root / r.path), records))
 
 
-def _reduced(path: Path) -> Pixels:
-    image = Image.fromarray(decode_photo(read_bytes(path), str(path)).pixels)
-    scale = min(image.size) / KEEP_SIDE
-    if scale > 1:
-        image = image.resize((round(image.width / scale), round(image.height / scale)), Image.Resampling.BILINEAR)
-    return np.asarray(image)
+def _read(path: Path) -> Pixels:
+    return reduced(decode_photo(read_bytes(path), str(path)).pixels)
+
+
+def reduced(pixels: Pixels) -> Pixels:
+    """Return a photograph [H, W, 3] as small as it is kept in memory."""
+    scale = min(pixels.shape[:2]) / KEEP_SIDE
+    if scale <= 1:
+        return pixels
+    size = (round(pixels.shape[1] / scale), round(pixels.shape[0] / scale))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
 
 
 def inputs(pixels: Sequence[Pixels], spec: Preprocess) -> Floats:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import math
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mpoxlens.errors import RecipeError
+from mpoxlens.vision.recipe_file import check, sections
 
 T = TypeVar("T")
 
@@ -226,43 +224,9 @@ def load(path: Path) -> Recipe:
     Raises:
         RecipeError: it cannot be read, or has an unknown, ill-typed or impossible setting.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(str(path), f"cannot be read ({error.strerror})", "name a file of recipes/") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(str(path), f"not TOML ({error})", "correct it") from None
-    _check_names(path, "section", set(content), set(SECTIONS))
-    recipe = Recipe(path, **{name: _section(path, name, SECTIONS[name], content[name]) for name in content})
+    recipe = Recipe(path, **sections(path, SECTIONS))
     _check(recipe)
     return recipe
-
-
-def _section(path: Path, name: str, kind: type[T], values: Mapping[str, Any]) -> T:
-    if not isinstance(values, Mapping):
-        raise RecipeError(f"{path}: {name}", "a section is needed", f"write [{name}] above its settings")
-    defaults = {f.name: getattr(kind(), f.name) for f in fields(kind)}  # type: ignore[arg-type]
-    _check_names(path, f"setting of [{name}]", set(values), set(defaults))
-    given = {key: _frozen(v) for key, v in values.items()}
-    for key, value in given.items():
-        wanted = type(defaults[key])
-        words = wanted is not tuple or all(isinstance(v, str) for v in value)
-        if not words or (type(value) is not wanted and not (wanted is float and type(value) is int)):
-            raise RecipeError(f"{path}: {name}.{key} = {value!r}", f"a {wanted.__name__} is needed", "correct it")
-    return kind(**given)
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _frozen(v) for key, v in value.items()}
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _check_names(path: Path, what: str, given: set[str], known: set[str]) -> None:
-    for name in sorted(given - known):
-        close = difflib.get_close_matches(name, known, 1)
-        mend = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
-        raise RecipeError(f"{path}: {name!r}", f"no such {what}", mend)
 
 
 def _check(recipe: Recipe) -> None:
@@ -315,10 +279,4 @@ def _check(recipe: Recipe) -> None:
         "bundle.alpha": 0 < b.alpha < 0.5,
         "bundle.strange": 0.5 < b.strange < 1,
     }
-    for name, holds in rules.items():
-        if not holds:
-            section, key = name.split(".")
-            value = getattr(getattr(recipe, section), key)
-            raise RecipeError(
-                f"{recipe.path}: {name} = {value!r}", "impossible", "see vision/recipe.py for its meaning"
-            )
+    check(recipe.path, vars(recipe), rules, "vision/recipe.py")
