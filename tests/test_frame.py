@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mpoxlens.vision import recipe
+from mpoxlens.vlm import recipe as vlm_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = ROOT.parent / "shared" / "data" / "skin" / "labels.csv"
@@ -54,7 +55,8 @@ def test_no_photograph_of_the_shared_set() -> None:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
 def test_every_recipe_parses(path: Path) -> None:
-    assert recipe.load(path).path == path
+    loaded = vlm_recipe.load(path) if path.name.startswith("vlm-") else recipe.load(path)
+    assert loaded.path == path
 
 
 def test_there_are_recipes() -> None:

@@ -1,0 +1,268 @@
+"""Grouped cross-validation of the language-vision model, on the very folds of the clinic's network.
+
+What it says of each photograph by an adapter that saw nothing of its cluster: of the photograph alone, and with a
+simulated history. A fold that is done is not done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+import torch
+from filelock import FileLock
+from torch import nn
+
+from mpoxlens.datasets.manifest import Manifest
+from mpoxlens.datasets.progress import Tell, progress, silent
+from mpoxlens.datasets.split import Rows
+from mpoxlens.datasets.tables import made_of, read_table, write_table
+from mpoxlens.datasets.workspace import Workspace
+from mpoxlens.errors import CheckpointError, TrainingError
+from mpoxlens.evaluation.ood import fit_ood
+from mpoxlens.evaluation.predictions import Predictions
+from mpoxlens.schema import ClinicalInfo
+from mpoxlens.vision.plan import Part, plan, sure, targets
+from mpoxlens.vision.processes import is_main, main_first
+from mpoxlens.vision.run_folder import write_text
+from mpoxlens.vlm.base import build
+from mpoxlens.vlm.examples import Side, side_of
+from mpoxlens.vlm.features import Picture, VisualFeatures, visual_features
+from mpoxlens.vlm.frequencies import Frequencies, load_frequencies
+from mpoxlens.vlm.instructions.histories import POSITIVE
+from mpoxlens.vlm.instructions.nouns import Instruction, read_instructions
+from mpoxlens.vlm.posterior import posterior
+from mpoxlens.vlm.predict import Prompt, predict, predicted_logits
+from mpoxlens.vlm.recipe import VlmRecipe, load
+from mpoxlens.vlm.teacher import Teacher, teacher_of
+from mpoxlens.vlm.train import Fitted, fit
+from mpoxlens.vlm.vignettes import from_seed
+from mpoxlens.vlm.words import WORDINGS, answers, history_text
+
+LABELS = (POSITIVE, "other")
+QUESTIONS, FEATURES = "instructions.parquet", "visual.parquet"
+ALONE, TOLD = "predictions.parquet", "histories.parquet"
+STRANGE = 0.97  # share of the training side within the threshold; the score does not depend on it
+MEND = "mpoxlens vlm crossval RECIPE --data WORK --instructions DIR --out RUN"
+_TOLD = pa.schema(
+    [
+        ("sha256", pa.string()),
+        ("label", pa.string()),
+        ("cluster", pa.string()),
+        ("fold", pa.int64()),
+        ("history", pa.string()),  # as text, "" where nothing is known
+        ("info", pa.string()),  # the known answers as JSON
+        ("log_odds", pa.float64()),  # of mpox by the model, photograph and history
+        ("log_odds_alone", pa.float64()),  # the same without the history
+        ("teacher", pa.list_(pa.float64())),  # probabilities by the labels of the recipe, of the photograph alone
+        ("combined", pa.float64()),  # P(mpox): the teacher's word and the history, exactly
+        ("history_alone", pa.float64()),  # P(mpox) by the history, every label being as likely before
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What every fit of a run needs."""
+
+    recipe: VlmRecipe
+    manifest: Manifest
+    stored: tuple[Instruction, ...]
+    features: VisualFeatures = field(repr=False)
+    frequencies: Frequencies = field(repr=False)
+    out: Path
+    tell: Tell = field(repr=False)
+
+    @property
+    def keys(self) -> list[str]:
+        """The plain picture of every photograph."""
+        return [Picture(record.sha256).key for record in self.manifest.records]
+
+
+def run(recipe_path: Path, data: Path, instructions: Path, out: Path, features: Path | None = None) -> Predictions:
+    """Cross-validate a recipe; write `out`/predictions.parquet and histories.parquet, and return the former.
+
+    Args:
+        recipe_path: a TOML recipe.
+        data: a workspace of `mpoxlens data` after `apply`.
+        instructions: folder of `mpoxlens vlm instructions`.
+        out: the run's folder; a run that was stopped there goes on.
+        features: folder that keeps what the encoders see, to be shared between runs; `out` by default.
+
+    Raises:
+        MpoxlensError: whatever of recipe, data, weights or disk cannot be used, in one line.
+    """
+    with opened(load(recipe_path), data, instructions, out, features) as work:
+        return cross_validate(work)
+
+
+def fit_all(recipe_path: Path, data: Path, instructions: Path, out: Path, features: Path | None = None) -> Path:
+    """Fit on all photographs whose label nobody doubts, and return the adapter's folder; arguments as of `run`.
+
+    Raises:
+        MpoxlensError: whatever of recipe, data, weights or disk cannot be used, in one line.
+    """
+    with opened(load(recipe_path), data, instructions, out, features) as work:
+        learn(work, np.arange(len(work.manifest.records)), out / "final", "all folds")
+    return out / "final" / "adapter"
+
+
+@contextmanager
+def opened(
+    recipe: VlmRecipe, data: Path, instructions: Path, out: Path, features: Path | None = None
+) -> Iterator[Work]:
+    """Claim `out` for recipe, photographs and questions, and look at all pictures.
+
+    Raises:
+        CheckpointError: the folder holds another run.
+        TrainingError: something in the folder cannot be written.
+        MpoxlensError: the data cannot be used.
+    """
+    manifest = Workspace(data).clean()
+    targets(recipe.folding, manifest)
+    stored = read_instructions(instructions / QUESTIONS)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with progress() as shown:
+            tell = shown if is_main() else silent
+            with FileLock(out / ".lock"):
+                _claim(out / "recipe.sha256", recipe, manifest, stored)
+            seen = look(recipe, manifest, stored, (features or out) / FEATURES, tell)
+            yield Work(recipe, manifest, stored, seen, load_frequencies(), out, tell)
+    except OSError as error:
+        mend = "free some space or correct the path, then give the same command again: it goes on where it stopped"
+        raise TrainingError(str(error.filename or out), f"cannot be written ({error.strerror})", mend) from None
+
+
+def look(
+    recipe: VlmRecipe, manifest: Manifest, stored: Sequence[Instruction], path: Path, tell: Tell = silent
+) -> VisualFeatures:
+    """Return the features of all photographs and of all pictures that are asked about, kept in a Parquet file."""
+    t, known = recipe.train, {record.sha256 for record in manifest.records}
+    asked = [Picture.of(one) for one in stored if one.sha256 in known or ":" in one.sha256]
+    pictures = [*(Picture(record.sha256) for record in manifest.records), *asked]
+    model, _ = build(recipe.model.size, skin=recipe.model.skin or None, seed=t.seed)
+    cast(nn.Module, model).to("cuda" if torch.cuda.is_available() else "cpu")  # transformers leaves `to` untyped
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with main_first(), FileLock(path.with_suffix(".lock")):  # others may want the same
+        return visual_features(
+            model, pictures, manifest.paths, path, views=t.views, strength=t.augmentation, seed=t.seed, tell=tell
+        )
+
+
+def cross_validate(work: Work) -> Predictions:
+    """Judge every photograph by a model that saw nothing of its cluster, and write both tables.
+
+    Raises:
+        MpoxlensError: whatever a fit raises.
+    """
+    tables = [_judged(work, part) for part in plan(work.recipe.folding, work.manifest)]
+    place = {record.sha256: i for i, record in enumerate(work.manifest.records)}
+    rows = sorted((row for _, told in tables for row in told.to_pylist()), key=lambda row: place[row["sha256"]])
+    alone = joined([found for found, _ in tables], place)
+    if is_main():
+        write_table(pa.Table.from_pylist(rows, _TOLD), work.out / TOLD)
+        alone.write(work.out / ALONE)
+    return alone
+
+
+def learn(work: Work, seen: Rows, folder: Path, name: str) -> tuple[Fitted, Teacher, Side]:
+    """Fit teacher and model on some rows of the manifest, those left out that a reviewer doubts."""
+    rows = sure(work.recipe.folding, work.manifest, seen)
+    records = [work.manifest.records[i] for i in rows]
+    target = targets(work.recipe.folding, work.manifest)[rows].tolist()
+    pooled = work.features.pooled([Picture(record.sha256).key for record in records])
+    teacher = teacher_of(pooled, target, [record.group for record in records], work.recipe.folding)
+    side = side_of(records, teacher.inner, work.stored, work.features)
+    fitted = fit(work.recipe, side, folder, work.tell, name=name, frequencies=work.frequencies)
+    return fitted, teacher, side
+
+
+def _judged(work: Work, part: Part) -> tuple[Predictions, pa.Table]:
+    """Return what is said of the photographs that a fold does not learn from, from the disk if it is done."""
+    folder = work.out / part.folder
+    if made_of(folder / TOLD) and (folder / ALONE).exists():
+        return Predictions.read(folder / ALONE), read_table(folder / TOLD, MEND)
+    fitted, teacher, _ = learn(work, part.seen, folder, part.name)
+    alone = _alone(work, part, fitted)
+    told = _told(work, part, fitted, teacher, alone)
+    if is_main():
+        alone.write(folder / ALONE)
+        write_table(told, folder / TOLD, of=part.name)  # last, so that its existence means a whole fold
+    return alone, told
+
+
+def _alone(work: Work, part: Part, fitted: Fitted) -> Predictions:
+    rows, records = part.unseen, work.manifest.records
+    pooled = work.features.pooled(work.keys)
+    prompts = [Prompt(work.keys[i]) for i in rows]
+    target = np.array([records[i].label != POSITIVE for i in rows], dtype=np.int64)  # index into LABELS
+    return Predictions(
+        LABELS,
+        tuple(records[i].sha256 for i in rows),
+        target,
+        tuple(records[i].group for i in rows),
+        np.full(len(rows), part.fold),
+        np.full(len(rows), part.repeat),
+        predicted_logits(fitted.model, fitted.tokenizer, prompts, work.features, work.recipe.train.batch),
+        fit_ood(pooled[part.seen], STRANGE).score(pooled[rows]),
+    )
+
+
+def _told(work: Work, part: Part, fitted: Fitted, teacher: Teacher, alone: Predictions) -> pa.Table:
+    """Return the table of `_TOLD`: each photograph with one simulated history of its label."""
+    labels, profile = work.recipe.data.labels, work.recipe.train.profile
+    even = dict.fromkeys(labels, 1 / len(labels))
+    rows: list[dict[str, object]] = []
+    for i, word in zip(part.unseen, teacher(work.features.pooled([work.keys[i] for i in part.unseen])), strict=True):
+        record = work.manifest.records[i]
+        info, text = told_history(work, record.sha256, record.label)
+        prior = dict(zip(labels, word.tolist(), strict=True))
+        known = {"sha256": record.sha256, "label": record.label, "cluster": record.group, "fold": part.fold}
+        combined = posterior(info, prior, work.frequencies, profile)[POSITIVE]
+        by_history = posterior(info, even, work.frequencies, profile)[POSITIVE]
+        said = {"history": text, "info": json.dumps(dict(answers(info))), "teacher": word.tolist()}
+        rows.append({**known, **said, "combined": combined, "history_alone": by_history})
+    prompts = [Prompt(work.keys[i], history=str(row["history"])) for i, row in zip(part.unseen, rows, strict=True)]
+    odds = predict(fitted.model, fitted.tokenizer, prompts, work.features, work.recipe.train.batch)
+    without = alone.logits[:, 0].astype(np.float64) - alone.logits[:, 1]
+    for row, with_, plain in zip(rows, odds.tolist(), without.tolist(), strict=True):
+        row |= {"log_odds": with_, "log_odds_alone": plain}
+    return pa.Table.from_pylist(rows, _TOLD)
+
+
+def told_history(work: Work, sha256: str, label: str) -> tuple[ClinicalInfo, str]:
+    """Return the one simulated history that a photograph is tested with, and its text."""
+    rng = np.random.default_rng((work.recipe.train.seed, 99, int(sha256[:15], 16)))  # no stream of `examples`
+    vignette = from_seed(label, int(rng.integers(2**31)), work.frequencies, profile=work.recipe.train.profile)
+    return vignette.info, history_text(vignette.info, int(rng.integers(len(WORDINGS))))
+
+
+def joined(parts: Sequence[Predictions], place: dict[str, int]) -> Predictions:
+    """Put folds together in the manifest's order."""
+    sha256 = [sha for p in parts for sha in p.sha256]
+    cluster = [name for p in parts for name in p.cluster]
+    order = np.argsort([place[sha] for sha in sha256])
+    columns = [np.concatenate([getattr(p, c) for p in parts])[order] for c in ("target", "fold", "repeat", "logits")]
+    target, fold, repeat, logits = columns
+    strange = np.concatenate([p.strange for p in parts])[order]
+    names = tuple(sha256[i] for i in order), tuple(cluster[i] for i in order)
+    return Predictions(LABELS, names[0], target, names[1], fold, repeat, logits, strange)
+
+
+def _claim(path: Path, recipe: VlmRecipe, manifest: Manifest, stored: Sequence[Instruction]) -> None:
+    """Take the folder for this run, or refuse it."""
+    asked = hashlib.sha256(json.dumps([[o.id, o.question, o.history, o.answer] for o in stored]).encode()).hexdigest()
+    name = f"{recipe.sha256} {manifest.sha256} {asked}"
+    if not path.exists():
+        write_text(name + "\n", path)
+    elif path.read_text(encoding="utf-8").strip() != name:
+        why = f"it holds a run of another recipe than {recipe.path.name} as it is now, or of other data"
+        raise CheckpointError(str(path.parent), why, "name a new folder with --out")

@@ -1,0 +1,109 @@
+"""What is minimised: the words of the answers, and how far P(yes) lies from what it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mpoxlens.vlm.examples import Example
+from mpoxlens.vlm.features import VisualFeatures
+from mpoxlens.vlm.generate import training_batch
+from mpoxlens.vlm.model import MpoxVlm
+from mpoxlens.vlm.prompts import IGNORED
+
+
+class Lesson(nn.Module):
+    """The model with its loss."""
+
+    def __init__(self, model: MpoxVlm, answers: tuple[int, int], weight: float) -> None:
+        """Take the ids of "Yes" and "No", and the weight of the yes or no against the words."""
+        super().__init__()
+        self.model, self.answers, self.weight = model, answers, weight
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        first: Tensor,
+        target: Tensor,
+        photo_features: Tensor,
+        skin_features: Tensor,
+    ) -> Tensor:
+        """Return the loss, a mean over examples.
+
+        Of the words: the mean cross entropy over an answer's tokens. Where mpox is asked for, the first token counts
+        there as "a yes or a no", and which of the two is the other loss's business: binary cross entropy against the
+        soft target.
+
+        Args:
+            input_ids: [B, L].
+            attention_mask: [B, L].
+            labels: [B, L] the tokens to learn, IGNORED elsewhere.
+            first: [B] place of the yes or no, -1 where mpox is not asked for.
+            target: [B] what P(yes) shall be.
+            photo_features: [B, T, D] of CLIP.
+            skin_features: [B, T, D] of the skin expert.
+        """
+        words = self.model.embed(input_ids, photo_features, skin_features)  # [B, L, W]
+        shared = shared_beginning(input_ids, self.model.language.config.vocab_size)
+        hidden = self._hidden(words, attention_mask, shared)  # [B, L - S, W]
+        labels, first = labels[:, shared:], first - shared
+        learned = labels[:, 1:] != IGNORED  # what the token before each place has to foretell
+        row, place = learned.nonzero(as_tuple=True)  # [M]
+        state = hidden[:, :-1][learned]  # [M, W]: the head is dear, so it sees only these
+        logits = self.model.language.lm_head(state).float()  # [M, V]
+        opening = place + 1 == first[row]  # [M]
+        odds = pair_logits(self.model, state[opening], self.answers)  # [F, 2] yes, no
+        nll = functional.cross_entropy(logits, labels[:, 1:][learned], reduction="none")  # [M]
+        neither = logits[opening].logsumexp(1) - logits[opening][:, list(self.answers)].logsumexp(
+            1
+        )  # -log P(yes or no)
+        nll = nll.masked_scatter(opening, neither)
+        counts = learned.sum(1).clamp(min=1)  # [B]
+        yes = functional.binary_cross_entropy_with_logits(
+            odds[:, 0] - odds[:, 1], target[row[opening]], reduction="sum"
+        )
+        total: Tensor = ((nll / counts[row]).sum() + self.weight * yes) / len(input_ids)
+        return total
+
+    def _hidden(self, words: Tensor, mask: Tensor, shared: int) -> Tensor:
+        """Return last hidden states [B, L - S, W] after the S tokens that all rows begin with, which are read once."""
+        network = self.model.language.model
+        if not shared:
+            alone: Tensor = network(inputs_embeds=words, attention_mask=mask, use_cache=False).last_hidden_state
+            return alone
+        begun = network(inputs_embeds=words[:1, :shared], use_cache=True).past_key_values
+        begun.batch_repeat_interleave(len(words))
+        rest: Tensor = network(
+            inputs_embeds=words[:, shared:], attention_mask=mask, past_key_values=begun, use_cache=True
+        ).last_hidden_state
+        return rest
+
+
+def shared_beginning(input_ids: Tensor, vocabulary: int) -> int:
+    """Return how many tokens all rows [B, L] begin with before the first visual token: those of the system's turn."""
+    same = (input_ids == input_ids[:1]).all(0) & (input_ids[0] < vocabulary)  # [L]
+    return int(same.long().cumprod(0).sum())
+
+
+def pair_logits(model: MpoxVlm, state: Tensor, answers: tuple[int, int]) -> Tensor:
+    """Return the logits [N, 2] of "Yes" and "No" from last hidden states [N, W], in 32 bits.
+
+    In bfloat16 two logits of 20 could not lie nearer than an eighth.
+    """
+    with torch.autocast(state.device.type, enabled=False):
+        return functional.linear(state.float(), model.language.lm_head.weight[list(answers)].float())
+
+
+def batch_of(examples: Sequence[Example], features: VisualFeatures, pad: int, device: Any) -> dict[str, Tensor]:
+    """Return what `Lesson` takes."""
+    made = training_batch([(one.ids, one.labels) for one in examples], pad)
+    made["first"] = torch.tensor([one.first for one in examples])
+    made["target"] = torch.tensor([one.target for one in examples])
+    made |= features.batch([(one.picture, one.view) for one in examples])
+    return {name: value.to(device) for name, value in made.items()}
