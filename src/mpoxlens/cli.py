@@ -13,6 +13,7 @@ import click
 from mpoxlens import __version__
 from mpoxlens.cli_data import data as data_verbs
 from mpoxlens.cli_vision import VERBS as VISION_VERBS
+from mpoxlens.cli_vlm import VERBS as VLM_VERBS
 from mpoxlens.cli_vlm import vlm as vlm_verbs
 from mpoxlens.errors import MpoxlensError
 
@@ -180,7 +181,7 @@ def phantom(out: Path, seed: int, count: int, stage: Any, tone: float, size: int
 
 main.add_command(data_verbs)
 main.add_command(vlm_verbs)
-for verb in VISION_VERBS:
+for verb in (*VISION_VERBS, *VLM_VERBS):
     main.add_command(verb)
 
 
