@@ -33,6 +33,7 @@ from mpoxlens.vision.plan import Part, plan, sure, targets
 from mpoxlens.vision.processes import is_main, main_first
 from mpoxlens.vision.run_folder import write_text
 from mpoxlens.vlm.base import build
+from mpoxlens.vlm.calibrate import calibrated_rules
 from mpoxlens.vlm.examples import Side, side_of
 from mpoxlens.vlm.features import Picture, VisualFeatures, visual_features
 from mpoxlens.vlm.frequencies import Frequencies, load_frequencies
@@ -41,8 +42,9 @@ from mpoxlens.vlm.instructions.nouns import Instruction, read_instructions
 from mpoxlens.vlm.posterior import posterior
 from mpoxlens.vlm.predict import Prompt, predict, predicted_logits
 from mpoxlens.vlm.recipe import VlmRecipe, load
+from mpoxlens.vlm.rules_file import write_rules
 from mpoxlens.vlm.teacher import Teacher, teacher_of
-from mpoxlens.vlm.train import Fitted, fit
+from mpoxlens.vlm.train import ADAPTER, Fitted, fit
 from mpoxlens.vlm.vignettes import from_seed
 from mpoxlens.vlm.words import WORDINGS, answers, history_text
 
@@ -104,14 +106,21 @@ def run(recipe_path: Path, data: Path, instructions: Path, out: Path, features: 
 
 
 def fit_all(recipe_path: Path, data: Path, instructions: Path, out: Path, features: Path | None = None) -> Path:
-    """Fit on all photographs whose label nobody doubts, and return the adapter's folder; arguments as of `run`.
+    """Cross-validate, fit on all photographs, and return the adapter's folder; arguments as of `run`.
+
+    The adapter's probabilities and thresholds come from the cross-validation; a photograph whose label a reviewer
+    doubts is judged there and not learned from.
 
     Raises:
         MpoxlensError: whatever of recipe, data, weights or disk cannot be used, in one line.
     """
     with opened(load(recipe_path), data, instructions, out, features) as work:
+        alone = cross_validate(work)
         learn(work, np.arange(len(work.manifest.records)), out / "final", "all folds")
-    return out / "final" / "adapter"
+        folder = out / "final" / ADAPTER
+        if is_main():
+            write_rules(calibrated_rules(work.recipe, work.manifest, alone), folder)
+    return folder
 
 
 @contextmanager

@@ -82,6 +82,16 @@ class TrainRecipe:
 
 
 @dataclass(frozen=True)
+class RulesRecipe:
+    """[rules]"""
+
+    sensitivity: float = 0.9
+    """That the operating point keeps among out-of-fold photographs of a rash."""
+    alpha: float = 0.07
+    """Share of a class that may fall outside its own prediction set."""
+
+
+@dataclass(frozen=True)
 class VlmRecipe:
     """A whole recipe."""
 
@@ -89,11 +99,12 @@ class VlmRecipe:
     data: DataRecipe = field(default_factory=DataRecipe)
     model: ModelRecipe = field(default_factory=ModelRecipe)
     train: TrainRecipe = field(default_factory=TrainRecipe)
+    rules: RulesRecipe = field(default_factory=RulesRecipe)
 
     @property
     def sha256(self) -> str:
-        """Hash of every setting that a fit depends on."""
-        settings = {name: asdict(getattr(self, name)) for name in SECTIONS}
+        """Hash of every setting that a fit depends on; [rules] is left out."""
+        settings = {name: asdict(getattr(self, name)) for name in ("data", "model", "train")}
         settings["train"].pop("checkpoint_steps")
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
@@ -105,7 +116,12 @@ class VlmRecipe:
         return vision.Recipe(self.path, self.data, train=train)
 
 
-SECTIONS: Mapping[str, type[Any]] = {"data": DataRecipe, "model": ModelRecipe, "train": TrainRecipe}
+SECTIONS: Mapping[str, type[Any]] = {
+    "data": DataRecipe,
+    "model": ModelRecipe,
+    "train": TrainRecipe,
+    "rules": RulesRecipe,
+}
 
 
 def load(path: Path) -> VlmRecipe:
@@ -145,5 +161,7 @@ def _check(recipe: VlmRecipe) -> None:
             for name in ("weight_decay", "weight_answer", "inverse_penalty")
         },
         **{f"train.{name}": 0 <= getattr(t, name) <= 1 for name in ("diagnosis", "no_history", "soft")},
+        "rules.sensitivity": 0 < recipe.rules.sensitivity <= 1,
+        "rules.alpha": 0 < recipe.rules.alpha < 0.5,
     }
     check(recipe.path, vars(recipe), rules, "vlm/recipe.py")
