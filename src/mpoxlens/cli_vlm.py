@@ -14,7 +14,7 @@ FOLDER = click.Path(path_type=Path)
 
 
 def _step(name: str, feature: str) -> Any:
-    return workshop(f"mpoxlens.vlm.{name}", feature, "train")
+    return workshop(f"mpoxlens.vlm.{name}", feature, "vlm")
 
 
 @click.group()
@@ -80,6 +80,20 @@ def crossval(recipe: Path, data: Path, asked: Path, out: Path, features: Path | 
     validation = _step("crossval", "mpoxlens vlm crossval")
     found = validation.run(recipe, data, asked, out, features)
     click.echo(f"judged out of fold: {len(found.sha256)} photographs; {out / 'predictions.parquet'}")
+
+
+@vlm.command()
+@click.argument("size", type=click.Choice(["tiny", "mini", "7b"]))
+@click.option("--gpus", type=click.IntRange(1, 4096), multiple=True, default=(1, 2, 4, 8), show_default=True)
+@click.option("--rank", type=click.IntRange(0, 1024), default=16, show_default=True, help="Of LoRA.")
+@click.option("--batch", type=click.IntRange(1, 4096), default=1, show_default=True, help="Conversations on each GPU.")
+@click.option("--tokens", type=click.IntRange(1, 10**6), default=1024, show_default=True, help="Of a conversation.")
+@click.option("--whole", is_flag=True, help="Train the language model itself, as a comparison.")
+def plan(size: str, gpus: tuple[int, ...], rank: int, batch: int, tokens: int, whole: bool) -> None:
+    """Print the memory that training needs on each of some GPUs, in GiB."""
+    memory = _step("memory", "mpoxlens vlm plan")
+    adapter = memory.Adapter(rank=rank)
+    click.echo(memory.table(size, gpus, adapter=adapter, batch=batch, tokens=tokens, whole=whole))
 
 
 def _count(name: str, default: int, text: str) -> Callable[[Any], Any]:

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from tiny_vlm import asked, made, pixels
 
+from mpoxlens.cli_vlm import vlm
 from mpoxlens.errors import DataError, WeightsError
+from mpoxlens.vlm.adapter import Adapter
 from mpoxlens.vlm.base import read_model
 from mpoxlens.vlm.memory import counts, plan, table
 from mpoxlens.vlm.model import _pooled
@@ -172,3 +175,9 @@ def test_the_memory_plan_by_hand() -> None:
     assert (four.parameters, four.gradients) == (one.parameters // 4, one.gradients // 4)
     assert four.gathered > 0
     assert table("7b", (1, 4)).count("\n") == 3
+
+
+def test_the_plan_is_printed_by_the_command() -> None:
+    done = CliRunner().invoke(vlm, ["plan", "7b", "--gpus", "1", "--gpus", "4", "--rank", "128", "--batch", "4"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip() == table("7b", (1, 4), adapter=Adapter(rank=128), batch=4)
