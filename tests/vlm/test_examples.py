@@ -83,9 +83,21 @@ def test_a_target_is_teacher_history_and_label_in_their_shares(data: Drawn, pair
     word = dict(zip(LABELS, told.side.word[row].tolist(), strict=True))
     info = from_seed("mpox", 5, FREQUENCIES).info
     by_hand = posterior(info, word, FREQUENCIES)["mpox"]
-    assert told._target(told.side.records[row], told.side.word[row], info) == pytest.approx(by_hand)
+    assert told._target(told.side.records[row], told.side.word[row], info, "mpox") == pytest.approx(by_hand)
     assert 0.7 < by_hand < 1
-    assert len({told.fresh(epoch, row).target for epoch in range(4)}) >= 3  # a new history each epoch, some empty
+    assert len({told.fresh(epoch, row).target for epoch in range(8)}) >= 3  # a new history each epoch, some empty
+
+
+def test_a_history_of_another_label_is_weighed_and_gives_no_words(data: Drawn, pair: Any) -> None:
+    made = examples(data, pair, of=recipe(no_history=0.0, mismatched=1.0, soft=0.0))
+    row = next(i for i, r in enumerate(made.side.records) if r.label == "mpox")
+    drawn_ = [made.fresh(epoch, row) for epoch in range(12)]
+    assert all(sum(label != IGNORED for label in one.labels) == 1 for one in drawn_)
+    assert all(one.labels[one.first] == one.ids[one.first] for one in drawn_)
+    targets = [one.target for one in drawn_]
+    assert max(targets) < 1  # the label has no share
+    assert any(one == pytest.approx(0.7) for one in targets)  # the teacher's word, where nothing is known
+    assert min(targets) < 0.1
 
 
 def test_batches_depend_on_seed_and_place_alone(data: Drawn, pair: Any) -> None:

@@ -79,6 +79,7 @@ class Examples:
                 raise DataError(f"label {label}", why, "remove it from data.labels of the recipe")
         self.recipe, self.side, self.tokenizer, self.config, self.frequencies = t, side, tokenizer, config, frequencies
         self.labels = recipe.data.labels
+        self.rashes = [label for label in self.labels if label not in recipe.data.without]
         size = t.batch * t.window
         self.fresh_each = round(t.diagnosis * size) if side.stored else size  # of a window
         self.stored_each = size - self.fresh_each
@@ -112,18 +113,27 @@ class Examples:
         return np.random.default_rng((self.recipe.seed, *stream))
 
     def fresh(self, epoch: int, index: int) -> Example:
-        """Return a question after the diagnosis of a photograph, with a new history of its label or none."""
+        """Return a question after the diagnosis of a photograph, with a new history or none."""
         record, word = self.side.records[index], self.side.word[index]
         rng = self._rng(_FRESH, epoch, int(record.sha256[:15], 16))
-        info = ClinicalInfo()
-        if rng.random() >= self.recipe.no_history:
-            info = told(record.label, int(rng.integers(2**31)), self.source).info
+        disease, info = self._history(record, rng)
         asked = _asked(record, rng)
         text = history_text(info, int(rng.integers(len(WORDINGS))))
         key = Picture(record.sha256).key
         view = int(rng.integers(self.side.features.views(key)))
         ids, labels = self._tokens(asked.question, text, asked.answer)
-        return Example(ids, labels, key, view, _first(labels), self._target(record, word, info))
+        first = _first(labels)
+        if disease != record.label:  # the words would be those of the photograph alone
+            labels = tuple(label if place == first else IGNORED for place, label in enumerate(labels))
+        return Example(ids, labels, key, view, first, self._target(record, word, info, disease))
+
+    def _history(self, record: ImageRecord, rng: np.random.Generator) -> tuple[str, ClinicalInfo]:
+        """Draw a history, and say whose it is."""
+        if rng.random() < self.recipe.no_history:
+            return record.label, ClinicalInfo()
+        others = [label for label in self.rashes if label != record.label]
+        disease = str(rng.choice(others)) if rng.random() < self.recipe.mismatched else record.label
+        return disease, told(disease, int(rng.integers(2**31)), self.source).info
 
     def stored(self, epoch: int, index: int) -> Example:
         """Return a question of the set."""
@@ -138,10 +148,11 @@ class Examples:
         ids, labels = training_ids(turns, self.tokenizer, self.config)
         return tuple(ids), tuple(labels)
 
-    def _target(self, record: ImageRecord, word: Doubles, info: ClinicalInfo) -> float:
+    def _target(self, record: ImageRecord, word: Doubles, info: ClinicalInfo, disease: str) -> float:
         prior: Mapping[str, float] = dict(zip(self.labels, word.tolist(), strict=True))
         combined = posterior(info, prior, self.frequencies, self.recipe.profile)[POSITIVE]
-        return self.recipe.soft * combined + (1 - self.recipe.soft) * (record.label == POSITIVE)
+        soft = self.recipe.soft if disease == record.label else 1.0
+        return soft * combined + (1 - soft) * (record.label == POSITIVE)
 
 
 def _asked(record: ImageRecord, rng: np.random.Generator) -> Asked:

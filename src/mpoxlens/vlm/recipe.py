@@ -66,6 +66,10 @@ class TrainRecipe:
     """Share of the examples that ask whether it is mpox; the others are those of the question-answer set."""
     no_history: float = 0.35
     """Share of the former that come without any history."""
+    mismatched: float = 0.3
+    """Share of the histories that are drawn for another label than the photograph's: only where the two disagree does
+    it show that both count. What a yes is worth is then the exact combination alone, and no word of the answer is
+    learned."""
     soft: float = 0.7
     """Share of the exact combination of a teacher's word and the history in what a yes is worth; the label has the
     rest."""
@@ -160,7 +164,7 @@ def _check(recipe: VlmRecipe) -> None:
             f"train.{name}": 0 <= getattr(t, name) < math.inf
             for name in ("weight_decay", "weight_answer", "inverse_penalty")
         },
-        **{f"train.{name}": 0 <= getattr(t, name) <= 1 for name in ("diagnosis", "no_history", "soft")},
+        **{f"train.{name}": 0 <= getattr(t, name) <= 1 for name in ("diagnosis", "no_history", "mismatched", "soft")},
         "rules.sensitivity": 0 < recipe.rules.sensitivity <= 1,
         "rules.alpha": 0 < recipe.rules.alpha < 0.5,
     }
