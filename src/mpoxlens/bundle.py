@@ -121,7 +121,7 @@ class Bundle:
             BundleError: a file is missing or altered, the version is unknown, or a golden vector differs.
         """
         folder = Path(path)
-        raw = _read(folder / "bundle.json")
+        raw = _read(folder / "bundle.json", _mend(folder))
         spec, hashes = _parse(raw, folder)
         contents = {name: _checked(folder / name, hashes) for name in FILES}
         session = _session(contents["model.onnx"], folder, threads)
@@ -168,13 +168,19 @@ def _dump(data: Mapping[str, Any]) -> bytes:
     return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _read(path: Path) -> bytes:
+def _mend(folder: Path) -> str:
+    """What to do where no bundle is; a run's folder holds one."""
+    inner = folder / "bundle"
+    return f"did you mean {inner}?" if (inner / "bundle.json").is_file() else AGAIN
+
+
+def _read(path: Path, mend: str = AGAIN) -> bytes:
     try:
         if path.suffix == ".json" and path.stat().st_size > MAX_JSON_BYTES:
             raise BundleError(str(path), "larger than any bundle's", AGAIN)
         return path.read_bytes()
     except FileNotFoundError:
-        raise BundleError(str(path), "no such file", AGAIN) from None
+        raise BundleError(str(path), "no such file", mend) from None
     except OSError as error:
         raise BundleError(str(path), f"cannot be read ({error.strerror})", "check the path") from None
 

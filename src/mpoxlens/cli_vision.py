@@ -24,7 +24,8 @@ OUT = click.option("--out", type=FOLDER, required=True, help="The run's folder; 
 def train(recipe: Path, data: Path, out: Path) -> None:
     """Train a model by a recipe and write its bundle."""
     training = workshop("mpoxlens.vision.train", "mpoxlens train", "train")
-    training.run(recipe, data, out)
+    bundle = training.run(recipe, data, out)
+    workshop("mpoxlens.vision.summary", "mpoxlens train", "train").trained(bundle)
 
 
 @click.command(epilog=EPILOG)
@@ -35,7 +36,9 @@ def crossval(recipe: Path, data: Path, out: Path) -> None:
     """Cross-validate a recipe: predictions.parquet, figures.json."""
     validation = workshop("mpoxlens.vision.crossval", "mpoxlens crossval", "train")
     found = validation.run(recipe, data, out)
-    workshop("mpoxlens.vision.summary", "mpoxlens crossval", "train").cross_validated(found)
+    summary = workshop("mpoxlens.vision.summary", "mpoxlens crossval", "train")
+    summary.cross_validated(found)
+    summary.written(predictions=out / "predictions.parquet", figures=out / "figures.json")
 
 
 @click.command(epilog=EPILOG)
@@ -59,8 +62,9 @@ def compare(recipe: Path, data: Path, out: Path) -> None:
     """Compare the backbones of [compare] on the same folds: compare.md, compare.html."""
     comparing = workshop("mpoxlens.vision.compare", "mpoxlens compare", "train")
     found = comparing.run(recipe, data, out)
-    workshop("mpoxlens.vision.summary", "mpoxlens compare", "train").compared(found)
-    click.echo(f"comparison: {out / 'compare.md'}")
+    summary = workshop("mpoxlens.vision.summary", "mpoxlens compare", "train")
+    summary.compared(found)
+    summary.written(comparison=out / "compare.md")
 
 
 @click.command(epilog=EPILOG)

@@ -98,9 +98,7 @@ def test_one_source_cannot_be_left_out() -> None:
 
 
 def test_a_label_with_too_few_clusters_is_refused() -> None:
-    with pytest.raises(
-        DataError, match="label b: 1 clusters are too few for 2 folds; add photographs, or ask for fewer"
-    ):
+    with pytest.raises(DataError, match="label b: 1 cluster is too few for 2 folds; add photographs of other people"):
         folds([_record(0, "x"), _record(1, "y"), _record(2, "z", "b"), _record(3, "z", "b")], 2, 1)
 
 

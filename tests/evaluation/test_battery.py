@@ -19,6 +19,7 @@ from mpoxlens.evaluation.battery import (
     fit_rules,
     given_rash,
     judged_of,
+    with_share,
 )
 from mpoxlens.evaluation.calibration import fit_calibration
 from mpoxlens.evaluation.metrics import auroc
@@ -63,7 +64,7 @@ def test_everything_asked_for_is_there_and_is_json(found: dict) -> None:  # type
                      "likelihood_ratio_positive", "decided", "right_when_decided"):  # fmt: skip
             low, value, high = (found[question][name][key] for key in ("low", "value", "high"))
             assert low <= value <= (np.inf if high is None else high) or name == "ece", name  # which is biased upwards
-        assert set(found[question]["predictive_values"]) == {"0.01", "0.05", "0.1", "0.41"}
+        assert set(found[question]["predictive_values"]) == {"0.01", "0.05", "0.1", "0.5"}  # 40 of 80
     assert found["rash_only"]["photos"] == 80
     assert found["with_healthy"]["photos"] == 120
     assert found["curves"]["with_healthy"]["net_benefit"][0]["value"] == pytest.approx(1 / 3, abs=1e-4)
@@ -168,6 +169,13 @@ def test_predictive_values_at_the_share_of_the_sample_are_those_counted(rows: li
         assert found["ppv"][0] == pytest.approx(positive[called].mean())
     if not called.all():
         assert found["npv"][0] == pytest.approx((~positive)[~called].mean())
+
+
+def test_predictive_values_are_told_at_the_share_at_hand() -> None:
+    judged = judged_of(_predictions())
+    few = replace(judged, asked=judged.asked & ~((judged.target == 0) & (np.arange(120) >= 60)))
+    assert with_share(few, (0.05, 0.4)) == [0.05, 0.33, 0.4]  # 20 of 60
+    assert with_share(replace(judged, asked=judged.target == 0), (0.05,)) == [0.05]  # mpox alone has no NPV
 
 
 def test_predictive_values_by_hand() -> None:

@@ -66,7 +66,9 @@ def test_everything_is_counted(found: Summary) -> None:
     assert told["labels"] == {"mpox": PHOTOS, "chickenpox": PHOTOS, "healthy": PHOTOS}
     assert told["other_labels"] == {"impetigo": PHOTOS}
     assert (told["found"], told["photographs"], told["name"]) == (4 * PHOTOS, 4 * PHOTOS, "clinic")
-    assert told["notes"] == ["The label Monkeypox is read as mpox."]
+    renamed, apart = told["notes"]
+    assert renamed == "The label Monkeypox is read as mpox."
+    assert apart.startswith("The bundle has no label for impetigo (4 photographs): they are in no AUROC, sensitivity ")
     assert found.content["figures"]["rash_only"]["photos"] == 2 * PHOTOS
     assert found.content["figures"]["with_healthy"]["photos"] == 3 * PHOTOS
 
@@ -112,6 +114,8 @@ def test_the_table_for_people_names_what_matters(found: Summary) -> None:
     assert "Leak check: not possible. The bundle has no record" in text
     assert "sensitivity at the shipped threshold" in text
     assert "impetigo" in text
+    assert "The bundle has no label for impetigo (4 photographs)" in text
+    assert "Only 8 clusters: intervals from so few are too narrow." in text
 
 
 def with_record(bundle: Path, folder: Path, record: dict[str, object]) -> Path:
@@ -172,6 +176,25 @@ def test_part_of_the_labels_gives_part_of_the_figures(
     assert (tmp_path / "out" / "report.html").is_file()
 
 
+def test_without_others_of_its_labels_the_missing_auroc_is_explained(tiny_path: Path, tmp_path: Path) -> None:
+    data = drawn(tmp_path / "d", {"mpox": ("pustule", 9), "impetigo": ("papule", 8)})
+    found = external.run(tiny_path, data, None, tmp_path / "out", stress=False).content
+    why = "No AUROC: it needs mpox and others that the bundle has a label for, and all 4 are mpox."
+    apart = "The bundle has no label for impetigo (4 photographs)"
+    assert found["figures"]["rash_only"]["auroc"]["value"] is None
+    page = (tmp_path / "out" / "report.html").read_text()
+    for text in ("\n".join(lines(found)), page):
+        assert why in text
+        assert apart in text
+
+
+def test_a_runs_folder_is_not_its_bundle(tiny_path: Path, data: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_path, tmp_path / "runs" / "mine" / "bundle")
+    with pytest.raises(BundleError, match=f"no such file; did you mean {tmp_path}/runs/mine/bundle\\?$"):
+        external.run(tmp_path / "runs" / "mine", data, None, tmp_path / "out")
+    assert not (tmp_path / "out").exists()  # nothing was read
+
+
 def test_a_damaged_bundle_is_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no such file"):
         external.run(tmp_path / "none", data, None, tmp_path / "out")
@@ -186,8 +209,14 @@ def test_results_among_the_photographs_are_refused(tiny_path: Path, data: Path) 
 
 @pytest.mark.slow
 def test_probes_are_run_and_drawn(tiny_path: Path, data: Path, tmp_path: Path) -> None:
-    found = external.run(tiny_path, data, None, tmp_path / "out").content
+    told: list[tuple[str, int, int]] = []
+    found = external.run(tiny_path, data, None, tmp_path / "out", lambda *step: told.append(step)).content
     jsonschema.validate(found, json.loads(schema_text()))
+    stress = [(done, of) for stage, done, of in told if stage == "stress"]
+    assert stress == sorted(stress)
+    assert (stress[0][0], stress[-1]) == (1, (stress[0][1], stress[0][1]))  # one count, which ends where it says
+    assert {stage for stage, _, _ in told} <= {"reading", "looking for copies", "comparing prints", "judging", "stress"}
+    assert {of for stage, _, of in told if stage == "looking for copies"} == {4 * PHOTOS}
     assert {"shortcuts", "robustness", "strange"} == set(found["stress"])
     page = (tmp_path / "out" / "report.html").read_text()
     assert all(f"<h2>{title}</h2>" in page for title in ("Shortcuts", "Robustness", "Strange pictures"))

@@ -6,7 +6,8 @@ from judges import Reader, darkness, frame, on_background, photographs, rashes, 
 
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.evaluation.alterations import Alteration, alterations, resized, tone_moved
-from mpoxlens.evaluation.shortcuts import shortcuts
+from mpoxlens.evaluation.metrics import Figure
+from mpoxlens.evaluation.shortcuts import Effect, shortcuts
 from mpoxlens.evaluation.tone import typology_angle
 
 RNG = np.random.default_rng(0)
@@ -46,6 +47,33 @@ def test_one_that_reads_lesions_loses_all_without_them() -> None:
     assert found.effect("background only").photographs == 0  # skin fills all of them
     assert found.effect("mirrored").flips.value == 0.0
     assert found.effect("mirrored").probability_change.value < 0.01
+
+
+@pytest.mark.parametrize(
+    ("before", "auroc", "end"),
+    [
+        (1.0, (0.5, 0.3, 0.7), "; that is within reach of chance."),
+        (1.0, (0.2, 0.1, 0.5), "; that is within reach of chance."),
+        (1.0, (0.0, 0.0, 0.0), "; that is below chance: what is left points the wrong way, which is no chance either."),
+        (0.9, (0.7, 0.6, 0.8), ": 50% of what lies above chance does not need the skin."),
+        (0.4, (0.7, 0.6, 0.8), "; that is above chance, which the whole photograph is not."),
+    ],
+)
+def test_the_verdict_asks_whether_the_interval_holds_chance(
+    before: float, auroc: tuple[float, float, float], end: str
+) -> None:
+    same, none = Figure(before, before, before), Figure(0.0, 0.0, 0.0)
+    effect = Effect("background only", "skin", 12, 6, same, Figure(*auroc), none, none, none, none)
+    assert effect.verdict.endswith(f"the whole photograph with {before:.2f}{end}")
+
+
+def test_one_that_reads_the_background_the_wrong_way_is_not_at_chance() -> None:
+    """Mpox on black, and whiteness counts for mpox: every pair is in the wrong order."""
+    pictures = [on_background(draw(i, count=9, tone=30, size=96), 10 if i < 6 else 250) for i in range(12)]
+    sample = photographs(pictures, [i < 6 for i in range(12)])
+    background = shortcuts(Reader(frame), sample, chosen=chosen("background only")).effect("background only")
+    assert background.auroc == Figure(0.0, 0.0, 0.0)
+    assert "within reach of chance" not in background.verdict
 
 
 def test_one_that_reads_tone_flips_with_it() -> None:

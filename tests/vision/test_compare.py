@@ -14,7 +14,7 @@ from mpoxlens.datasets.manifest import write_manifest
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import RecipeError, WeightsError
 from mpoxlens.evaluation.predictions import Predictions
-from mpoxlens.vision import compare
+from mpoxlens.vision import compare, summary
 from mpoxlens.vision.backbones import create
 from mpoxlens.vision.compare_page import bracketed, chance, forest, signed
 from mpoxlens.vision.cost import macs
@@ -102,6 +102,20 @@ def test_a_comparison_that_is_done_is_read(
 def _only_gone(recipe: ModelRecipe, *_: object) -> None:
     assert recipe.weights == "nowhere.pth"
     raise WeightsError("nowhere.pth", "not there", "put it there")
+
+
+def test_a_reference_that_cannot_be_had_is_replaced_aloud(
+    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = compare.run(recipes(tmp_path, f'["small.toml", "{GONE}"]\nreference = "{GONE}"'), work, tmp_path / "out")
+    told = f"The reference asked for, {GONE}, could not be had; small.toml stands in for it."
+    summary.compared(found)
+    assert told in capsys.readouterr().out.splitlines()
+    for name in ("compare.md", "compare.html"):
+        text = (tmp_path / "out" / name).read_text()
+        assert told in text
+        assert "It is the only backbone that could be judged" in text
+    assert "DeLong" not in (tmp_path / "out" / "compare.md").read_text()  # nor an empty table of tests
 
 
 def test_nothing_to_be_had_is_an_error(work: Path, tmp_path: Path) -> None:

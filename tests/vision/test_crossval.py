@@ -54,7 +54,11 @@ def test_each_repeat_judges_every_photograph_once_and_cuts_no_cluster(
 @pytest.mark.parametrize(
     ("labels", "folds", "message"),
     [
-        (("mpox", "chickenpox", "healthy"), 5, r"label \w+: 4 clusters are too few for 5 folds; add photographs"),
+        (
+            ("mpox", "chickenpox", "healthy"),
+            5,
+            r"label \w+: 4 clusters are too few for 5 folds; add photographs, or set train\.folds to 4",
+        ),
         (("mpox", "chickenpox", "healthy", "measles"), 2, "label measles: no photograph has it; add some"),
         (("mpox", "chickenpox"), 2, "label 'healthy' is not in the recipe's data.labels"),
     ],

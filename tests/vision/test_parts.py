@@ -21,7 +21,10 @@ PIXELS = draw(3, size=96).pixels
     [
         ("[train]\nepoch = 3\n", "'epoch': no such setting of [train]; did you mean 'epochs'?"),
         ("[trian]\n", "'trian': no such section; did you mean 'train'?"),
-        ("[train]\nepochs = '3'\n", "train.epochs = '3': a int is needed; correct it"),
+        ("[train]\nepochs = '3'\n", "train.epochs = '3': a whole number without quotes is needed; correct it"),
+        ("[train]\nlr = '1e-3'\n", "train.lr = '1e-3': a number without quotes is needed"),
+        ("[model]\nbackbone = 3\n", "model.backbone = 3: a text in quotes is needed"),
+        ("[data]\nlabels = 'mpox'\n", "data.labels = 'mpox': a list of texts in square brackets is needed"),
         ("[train]\nfolds = 1\n", "train.folds = 1: impossible; see vision/recipe.py for its meaning"),
         ("[data]\npositive = 'zoster'\n", "data.positive = 'zoster': impossible"),
         ("[data]\nreviews = ['gone.csv']\n", "data.reviews = ('gone.csv',): impossible"),

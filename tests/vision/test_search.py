@@ -121,7 +121,9 @@ def test_a_database_that_cannot_be_used_is_one_line_without_its_password(
 def test_too_few_clusters_for_the_inner_folds_are_refused_before_any_trial(work: Path, tmp_path: Path) -> None:
     recipe = written(tmp_path, 1)
     recipe.write_text(recipe.read_text().replace("inner_folds = 2", "inner_folds = 3"))
-    with pytest.raises(DataError, match="2 clusters are too few for 3 folds"):
+    with pytest.raises(
+        DataError, match=r"2 clusters are too few for 3 folds; add photographs, or set search\.inner_folds to 2"
+    ):
         search.run(recipe, work, tmp_path / "out")
     assert not (tmp_path / "out" / "study.sqlite3").exists()
 

@@ -32,7 +32,7 @@ def test_no_cluster_is_cut_and_every_label_stands_on_both_sides() -> None:
 
 def test_a_label_of_one_cluster_is_refused() -> None:
     few = drawn([0] * 9 + [1] * 3, [f"a{i}" for i in range(9)] + ["b"] * 3)
-    with pytest.raises(DataError, match="label measles: 1 clusters are too few"):
+    with pytest.raises(DataError, match="label measles: 1 cluster is too few"):
         hold_back(few, ("mpox", "measles"), 0.1, seed=0)
 
 

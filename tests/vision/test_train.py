@@ -17,8 +17,9 @@ from mpoxlens.errors import CheckpointError, DataError, DivergedError
 from mpoxlens.evaluation.out_of_fold import OutOfFoldJudge
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.photo import read_photo
-from mpoxlens.vision import learner, teachers
+from mpoxlens.vision import learner, summary, teachers
 from mpoxlens.vision.backbones import Classifier
+from mpoxlens.vision.compare_page import bracketed
 from mpoxlens.vision.fit import TrainingSet
 from mpoxlens.vision.recipe import Recipe, load
 from mpoxlens.vision.train import run
@@ -46,6 +47,16 @@ def test_a_run_ends_in_a_bundle_that_verifies_and_runs(finished: Path) -> None:
     out = bundle.run(np.zeros((2, 3, 64, 64), np.float32))
     assert bundle.spec.name == "drawn"
     np.testing.assert_allclose(out.cam.mean(axis=(2, 3)), out.logits, atol=1e-5)  # the map sums to the score
+
+
+def test_what_the_verb_prints_when_it_is_done(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary.trained(finished / "bundle")
+    lines = capsys.readouterr().out.splitlines()
+    figures = json.loads((finished / "bundle" / "bundle.json").read_text())["figures"]
+    assert any(
+        line.startswith("AUROC, rash only") and bracketed(figures["rash_only"]["auroc"]) in line for line in lines
+    )
+    assert lines[-2:] == [f"bundle: {finished / 'bundle'}", f"report: {finished / 'report.html'}"]
 
 
 def test_the_run_leaves_a_prediction_of_every_photograph_and_no_cluster_in_two_folds(finished: Path) -> None:
@@ -113,8 +124,12 @@ def test_a_run_on_other_labels_is_refused_lest_a_fold_judge_what_it_learned(
     shutil.copytree(drawn_data, data)
     out = copied(finished, tmp_path / "out")
     (data / "mpox" / "0.png").rename(data / "measles" / "moved.png")
-    with pytest.raises(CheckpointError, match=r"it belongs to another recipe or other photographs; name a new folder"):
+    manifest = (out / "data" / "manifest.parquet").read_bytes()
+    with pytest.raises(
+        CheckpointError, match=r"it holds a run of other photographs or labels than those in .*/data; name"
+    ):
         run(drawn_recipe, data, out)
+    assert (out / "data" / "manifest.parquet").read_bytes() == manifest
 
 
 def test_every_fold_is_fitted_on_other_clusters_than_it_judges(
@@ -141,11 +156,15 @@ def test_every_fold_is_fitted_on_other_clusters_than_it_judges(
 
 def test_a_damaged_checkpoint_is_refused(finished: Path, drawn_data: Path, drawn_recipe: Path, tmp_path: Path) -> None:
     out = copied(finished, tmp_path / "damaged")
-    (out / "fold1" / "checkpoint.pt").write_bytes(b"cut")
-    with pytest.raises(
-        CheckpointError, match=r"checkpoint\.pt: damaged, so that it cannot be read; remove it to fit this part anew"
-    ):
-        run(drawn_recipe, drawn_data, out)
+    whole = (out / "fold1" / "checkpoint.pt").read_bytes()
+    changed = bytes(byte ^ (i == len(whole) // 2) for i, byte in enumerate(whole))  # a bit amid the weights
+    for content in (b"cut", changed):
+        (out / "fold1" / "checkpoint.pt").write_bytes(content)
+        with pytest.raises(
+            CheckpointError,
+            match=r"checkpoint\.pt: damaged, so that it cannot be read; remove it to fit this part anew",
+        ):
+            run(drawn_recipe, drawn_data, out)
 
 
 def test_a_full_disk_is_one_line_and_nothing_is_half_written(
@@ -203,6 +222,7 @@ def test_a_label_with_too_few_clusters_is_refused_before_any_training(
     shutil.copytree(drawn_data, root)
     for file in sorted((root / "measles").iterdir())[1:]:
         file.unlink()
-    with pytest.raises(DataError, match="label measles: 1 clusters are too few for 2 folds"):
+    with pytest.raises(DataError, match="label measles: 1 cluster is too few for 2 folds; add photographs of other"):
         run(drawn_recipe, root, tmp_path / "out")
     assert not (tmp_path / "out" / "fold0").exists()
+    assert not (tmp_path / "out" / "recipe.sha256").exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tiny_vlm import LABELS, RECIPE
 
 import hand_made
 from mpoxlens.cli import main
@@ -17,22 +18,6 @@ from mpoxlens.schema import ImageRecord
 from mpoxlens.vlm.calibrate import calibrated_rules
 from mpoxlens.vlm.recipe import RulesRecipe, VlmRecipe
 from mpoxlens.vlm.rules_file import POSITIVE, read_rules
-
-LABELS = ("mpox", "measles", "healthy")
-TINY = """
-[data]
-labels = ["mpox", "measles", "healthy"]
-[model]
-size = "tiny"
-rank = 2
-[train]
-folds = 2
-batch = 2
-views = 1
-window = 2
-align_steps = 1
-tune_steps = 1
-"""
 
 
 def test_rules_are_those_of_a_rash_and_hold_for_no_and_yes() -> None:
@@ -64,7 +49,7 @@ def test_from_questions_to_an_answer_by_the_commands(tmp_path: Path) -> None:
     names = [f"{label}/{i}.jpg" for i, label in enumerate(LABELS * 6)]
     records = [hand_made.photograph(tmp_path / "photos", name, seed) for seed, name in enumerate(names)]
     work = hand_made.workspace(tmp_path / "ws", tmp_path / "photos", sorted(records, key=lambda one: one.sha256))
-    (tmp_path / "tiny.toml").write_text(TINY, encoding="utf-8")
+    (tmp_path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
     asked, out = str(tmp_path / "asked"), tmp_path / "run"
     paths = ["--data", str(work.path), "--instructions", asked, "--out", str(out)]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from tiny_vlm import made
+from tiny_vlm import LABELS, RECIPE, made
 
 import hand_made
 from mpoxlens.cli_vlm import vlm
@@ -31,22 +31,7 @@ from mpoxlens.vlm.words import history_text
 
 pytestmark = pytest.mark.slow
 
-LABELS = ("mpox", "chickenpox", "healthy")
 SETTINGS = Settings(worded=4, spoilt=3, drawn=4, described=2)
-RECIPE = """
-[data]
-labels = ["mpox", "chickenpox", "healthy"]
-[model]
-size = "tiny"
-rank = 2
-[train]
-folds = 2
-batch = 2
-views = 1
-window = 2
-align_steps = 1
-tune_steps = 1
-"""
 
 
 @pytest.fixture(scope="module")

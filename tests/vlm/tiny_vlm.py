@@ -12,6 +12,22 @@ from mpoxlens.vlm.generate import batch_of
 from mpoxlens.vlm.model import MpoxVlm
 from mpoxlens.vlm.prompts import conversation, prompt_ids
 
+LABELS = ("mpox", "chickenpox", "healthy")
+RECIPE = """
+[data]
+labels = ["mpox", "chickenpox", "healthy"]
+[model]
+size = "tiny"
+rank = 2
+[train]
+folds = 2
+batch = 2
+views = 1
+window = 2
+align_steps = 1
+tune_steps = 1
+"""
+
 
 def made(seed: int = 7) -> tuple[MpoxVlm, Any]:
     """Return the model, its first answer far from certain, and its tokenizer."""

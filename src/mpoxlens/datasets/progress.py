@@ -16,6 +16,18 @@ def silent(_stage: str, _done: int, _of: int) -> None:
     """Show no progress."""
 
 
+def counted(tell: Tell, stage: str, of: int) -> Tell:
+    """Return a teller for `of` pieces of work that are one stage: a step of it for each that is through."""
+    through = 0
+
+    def step(_stage: str, done: int, parts: int) -> None:
+        nonlocal through
+        through += done == parts
+        tell(stage, through, of)
+
+    return step
+
+
 @contextmanager
 def progress() -> Iterator[Tell]:
     """Show on stderr what is told."""

@@ -46,7 +46,7 @@ def folds(records: Sequence[ImageRecord], count: int, seed: int, before: Mapping
     Raises:
         DataError: a label has fewer clusters than there are parts.
     """
-    _check_enough(records, count, f"{count} folds")
+    check_enough(records, count, f"{count} folds")
     return _handed_out(records, {str(k): 1 / count for k in range(count)}, seed, before or {})
 
 
@@ -58,7 +58,7 @@ def hold_out(records: Sequence[ImageRecord], share: float, seed: int, before: Ma
     """
     if not 0 < share < 1:
         raise DataError(f"share {share:g}", "it leaves one side empty", "give a number between 0 and 1")
-    _check_enough(records, 2, "two sides")
+    check_enough(records, 2, "two sides")
     return _handed_out(records, {"train": 1 - share, "test": share}, seed, before or {})
 
 
@@ -157,8 +157,22 @@ def _in_turn(
         yield rows, None if kept is None else names.index(kept)
 
 
-def _check_enough(records: Sequence[ImageRecord], count: int, parts: str) -> None:
-    for label, n in Counter(label for label, _ in {(r.label, r.group) for r in records}).items():
-        if n < count:
-            mend = "add photographs, or ask for fewer parts"
-            raise DataError(f"label {label}", f"{n} clusters are too few for {parts}", mend)
+def check_enough(records: Sequence[ImageRecord], count: int, parts: str, setting: str = "") -> None:
+    """Refuse a label that cannot lie in every part.
+
+    Args:
+        records: with clusters.
+        count: how many parts are asked for.
+        parts: what they are called.
+        setting: that asks for them, if one does, such as "train.folds".
+
+    Raises:
+        DataError: a label has fewer clusters than there are parts.
+    """
+    clusters = Counter(label for label, _ in {(r.label, r.group) for r in records})
+    for n, label in sorted((n, label) for label, n in clusters.items() if n < count):
+        have = "1 cluster is" if n == 1 else f"{n} clusters are"
+        ask = f"set {setting} to {n} at most" if setting else "ask for fewer parts"
+        alone = "add photographs of other people, since a label needs two clusters at least"
+        mend = alone if n == 1 else f"add photographs, or {ask}"
+        raise DataError(f"label {label}", f"{have} too few for {parts}", mend)

@@ -61,7 +61,7 @@ def battery(
         seed: of the resampling within rules.
         groups: subgroup [N] of each row by the name of the grouping, see `subgroups.groupings`.
         without: labels of people who have no rash.
-        prevalences: for which predictive values are told.
+        prevalences: for which predictive values are told, beside the share among the photographs of a rash at hand.
     """
     judged = judged_of(p, without)
     fitted = cross_fit(judged, goals, seed)
@@ -69,8 +69,9 @@ def battery(
     if judged.asked.all():
         return found
     rash = given_rash(judged)
+    told = with_share(judged, prevalences)
     everyone = np.ones(len(rash.target), dtype=np.bool_)
-    return found | {"given_rash": _question(rash, cross_fit(rash, goals, seed), everyone, prevalences)}
+    return found | {"given_rash": _question(rash, cross_fit(rash, goals, seed), everyone, told)}
 
 
 def figures(
@@ -89,13 +90,13 @@ def figures(
         tone: [N] individual typology angle of each row in degrees; makes the grouping "tone".
         groups: subgroup [N] of each row by the name of the grouping.
         measured_on: in words.
-        prevalences: for which predictive values are told.
+        prevalences: for which predictive values are told, beside the share among the photographs of a rash at hand.
     """
-    everyone = np.ones(len(judged.target), dtype=np.bool_)
+    everyone, told = np.ones(len(judged.target), dtype=np.bool_), with_share(judged, prevalences)
     found: dict[str, Any] = {
         "measured_on": measured_on,
-        "rash_only": _question(judged, fitted, judged.asked, prevalences),
-        "with_healthy": _question(judged, fitted, everyone, prevalences),
+        "rash_only": _question(judged, fitted, judged.asked, told),
+        "with_healthy": _question(judged, fitted, everyone, told),
         "four_class": _classes(judged, fitted),
     }
     named = ({} if tone is None else {"tone": tone_bands(tone)}) | dict(groups or {})
@@ -105,6 +106,13 @@ def figures(
         bands = found["subgroups"]["tone"]["groups"]
         found["auroc_by_tone"] = {name: _band(band) for name, band in bands.items()}
     return found
+
+
+def with_share(judged: Judged, prevalences: Sequence[float]) -> list[float]:
+    """Return prevalences with the share of mpox among the photographs of a rash, where both sides are there."""
+    positive = judged.target[judged.asked] == judged.positive
+    share = round(float(positive.mean()), 2) if len(positive) else 0.0
+    return sorted({*prevalences, *([share] if 0 < share < 1 else [])})
 
 
 def all_curves(judged: Judged, fitted: CrossFitted) -> dict[str, Any]:

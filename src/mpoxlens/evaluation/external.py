@@ -11,8 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 from mpoxlens.bundle import Bundle, Spec
 from mpoxlens.datasets.label_codes import code
 from mpoxlens.datasets.manifest import Manifest
@@ -24,7 +22,6 @@ from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError
 from mpoxlens.evaluation import leak
 from mpoxlens.evaluation.battery import Rules, all_curves, apply_rules, figures, judged_of
-from mpoxlens.evaluation.judge import BundleJudge, Photographs
 from mpoxlens.evaluation.judgements import Judgements, judge_all
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.evaluation.report.external import write_external_report
@@ -88,6 +85,7 @@ def run(
         _usable(loaded.spec, kept)
         judged = judge_all(loaded, kept.root, kept.records, tell)
         judged.write(out / "judgements.parquet")
+        notes += _apart(loaded.spec, kept)
         content = described(loaded, dataset, manifest, kept, leaked, notes) | _measured(loaded.spec, judged, out)
         content["stress"] = _stressed(loaded, kept, tell) if stress else None
         summary = Summary(content)
@@ -138,6 +136,17 @@ def _meant(label: str, labels: tuple[str, ...]) -> str:
     return plain if plain in labels or code(plain) else label
 
 
+def _apart(spec: Spec, kept: Manifest) -> list[str]:
+    """Say which photographs are in no figure but those of other diseases."""
+    counts = Counter(record.label for record in kept.records if record.label not in spec.labels)
+    if not counts:
+        return []
+    which = ", ".join(f"{label} ({counts[label]} photographs)" for label in sorted(counts))
+    what = f"How many of them are taken for {spec.positive} is told apart."
+    why = "they are in no AUROC, sensitivity or specificity, which are of the bundle's own labels."
+    return [f"The bundle has no label for {which}: {why} {what}"]
+
+
 def _usable(spec: Spec, kept: Manifest) -> None:
     """Refuse what is left when nothing can be said of it."""
     counts = Counter(record.label for record in kept.records)
@@ -170,23 +179,6 @@ def battery_of(p: Predictions, spec: Spec, judged: Judgements) -> dict[str, Any]
 
 
 def _stressed(bundle: Bundle, kept: Manifest, tell: Tell) -> dict[str, Any] | None:
-    """Run the probes; None where there is no mpox or nothing else to be told from it."""
-    from mpoxlens.evaluation.robustness import robustness
-    from mpoxlens.evaluation.shortcuts import shortcuts
-    from mpoxlens.evaluation.strange_sets import other_labels, strange_sets
-    from mpoxlens.vision.data import load_pixels
+    from mpoxlens.evaluation.stress import probes
 
-    labels, positive = bundle.spec.labels, bundle.spec.positive
-    pixels = load_pixels(kept.root, kept.records)
-    rows = [i for i, r in enumerate(kept.records) if r.label in labels and r.label not in WITHOUT]
-    flags = np.array([kept.records[i].label == positive for i in rows], dtype=bool)
-    if not 0 < flags.sum() < len(flags):
-        return None
-    known = Photographs.of([kept.records[i] for i in rows], [pixels[i] for i in rows], positive)
-    judge = BundleJudge(bundle)
-    others = other_labels(kept.records, pixels, labels)
-    return {
-        "shortcuts": shortcuts(judge, known, tell).to_dict(),
-        "robustness": robustness(judge, known, tell).to_dict(),
-        "strange": strange_sets(judge, known, others, tell).to_dict(),
-    }
+    return probes(bundle, kept, WITHOUT, tell)

@@ -13,6 +13,7 @@ Doubles = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 RESAMPLES = 1000
+CHANCE = 0.5  # AUROC of a coin
 
 
 @dataclass(frozen=True)

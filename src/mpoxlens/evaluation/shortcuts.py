@@ -17,7 +17,7 @@ from mpoxlens.evaluation import weighted
 from mpoxlens.evaluation.alterations import Alteration, alterations
 from mpoxlens.evaluation.bootstrap import Draws, figure
 from mpoxlens.evaluation.judge import Decider, Judgement, Photographs, judged
-from mpoxlens.evaluation.metrics import Figure, Rows
+from mpoxlens.evaluation.metrics import CHANCE, Figure, Rows
 
 METHOD = (
     "Each photograph's altered copy is judged beside the photograph; calibration and operating point stay. Intervals "
@@ -128,11 +128,15 @@ def _effect(one: Alteration, photographs: Photographs, rows: Rows, before: Judge
 
 
 def _verdict(e: Effect) -> str:
-    share = (e.auroc.value - 0.5) / (e.before.value - 0.5) if e.before.value > 0.5 else float("nan")
     words = f"{TOLD[e.takes].capitalize()} tells mpox with AUROC {_told(e.auroc)}, the whole photograph with"
     words += f" {e.before.value:.2f}"
-    if not e.auroc.low > 0.5:
+    if e.auroc.high < CHANCE:
+        return f"{words}; that is below chance: what is left points the wrong way, which is no chance either."
+    if not e.auroc.low > CHANCE:
         return f"{words}; that is within reach of chance."
+    if not e.before.value > CHANCE:
+        return f"{words}; that is above chance, which the whole photograph is not."
+    share = (e.auroc.value - CHANCE) / (e.before.value - CHANCE)
     return f"{words}: {max(0.0, min(1.0, share)):.0%} of what lies above chance does not need the {e.takes}."
 
 

@@ -75,7 +75,7 @@ class Strangeness:
 def strange_sets(
     judge: Decider,
     known: Photographs,
-    others: Mapping[str, Photographs] | None = None,
+    sets: Mapping[str, Photographs] | None = None,
     tell: Tell = silent,
     count: int = COUNT,
     seed: int = 0,
@@ -85,14 +85,15 @@ def strange_sets(
     Args:
         judge: a bundle, or networks out of fold; a bundle knows its own training photographs too well.
         known: photographs of the judge's labels.
-        others: photographs of other things by name, as of rashes without a label here (see `other_labels`).
+        sets: what must be refused, by name: `made_sets`, rashes without a label here (see `other_labels`); those of
+            `made_sets` when None.
         tell: told how far it is.
-        count: pictures that are made for each set.
-        seed: of the pictures.
+        count: pictures that are made for each set when `sets` is None.
+        seed: of these pictures.
     """
     _, familiar = judged(judge, known, tell=tell, stage="known photographs")
     found = []
-    for name, pictures in (_made(seed, count) | dict(others or {})).items():
+    for name, pictures in (made_sets(seed, count) if sets is None else sets).items():
         _, strange = judged(judge, pictures, tell=tell, stage=name)
         found.append(_refusals(name, pictures, strange, (known, familiar)))
     return Strangeness(_refusals("known photographs", known, familiar, None), tuple(found))
@@ -110,7 +111,8 @@ def other_labels(
     return found
 
 
-def _made(seed: int, count: int) -> dict[str, Photographs]:
+def made_sets(seed: int = 0, count: int = COUNT) -> dict[str, Photographs]:
+    """Return the sets that are made here, and that of things where an installed package ships photographs of any."""
     pictures, of = things(count, seed)
     sets = {"things": _photographs("thing", pictures, of)} if pictures else {}
     for name, drawn in made(seed, count).items():

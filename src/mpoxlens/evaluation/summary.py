@@ -17,6 +17,7 @@ import onnxruntime
 import mpoxlens
 from mpoxlens.bundle import Bundle
 from mpoxlens.datasets.manifest import Manifest
+from mpoxlens.evaluation.caveats import caveats
 from mpoxlens.evaluation.leak import Leak
 from mpoxlens.schema import INTENDED_USE
 from mpoxlens.screening.output import write_whole
@@ -122,6 +123,7 @@ def lines(content: Mapping[str, Any]) -> Iterator[str]:
     if content["figures"]:
         rash = content["figures"]["rash_only"]
         yield from (f"  {title:44}{bracketed(rash[key])}" for key, title in FIGURES.items() if key in rash)
+        yield from caveats(rash, bundle["positive"])
     for key, title in (("decided", "get a decision"), ("right_when_decided", "of these right")):
         if "rash_only" in content["decisions"]:
             yield f"  {title:44}{bracketed(content['decisions']['rash_only'][key])}"

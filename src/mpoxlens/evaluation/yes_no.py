@@ -14,7 +14,7 @@ from mpoxlens.evaluation.crossfit import CrossFitted
 from mpoxlens.evaluation.decision_curve import THRESHOLDS, decision_curve
 from mpoxlens.evaluation.metrics import Doubles, Flags
 
-PREVALENCES = (0.01, 0.05, 0.10, 0.41)  # of mpox among those who ask; .41 is the share in the shared photographs
+PREVALENCES = (0.01, 0.05, 0.10)  # of mpox among those who ask
 
 
 def yes_no(

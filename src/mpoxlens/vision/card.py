@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 from mpoxlens.bundle import Spec
+from mpoxlens.evaluation.caveats import caveats
+from mpoxlens.evaluation.summary import bracketed
 
 TITLES = {
     "auroc": "AUROC",
@@ -21,15 +24,14 @@ TITLES = {
     "others_told_likely": "Of the others, told likely",
 }
 LIMITS = """\
-- **Too few people.** The mpox photographs show only a few dozen people, nearly all with the widespread rash of classic
-  disease. Genital and perianal lesions, typical since 2022, are absent.
-- **Skin tone is confounded with the label** in the public photographs: mpox mostly on dark skin, chickenpox and measles
-  mostly on light. See AUROC by tone; where a band has few photographs its figure says little.
-- **One curator's eye.** All figures are internal. On photographs from another curator, models of this kind have done
-  much worse, specificity above all. The figures are upper bounds.
-- **Other rashes** (herpes, zoster, syphilis, scabies, molluscum, acne, eczema) were not learned. The bundle may call
-  them mpox, and its test for "unlike anything it knows" catches only some.
-- Labels come from the publishers, not from a laboratory; one reviewer dropped or doubted some by eye."""
+**One collection.** All figures are internal. On photographs from another curator, models of this kind have done much
+worse, specificity above all. The figures are upper bounds.
+
+**Other rashes** than {others} were not learned. The bundle may call them {positive}, and its test for "unlike anything
+it knows" catches only some.
+
+Nothing is stated about the people in the photographs, nor about how their labels were established."""
+WIDTH = 120  # columns of a limit's lines
 
 
 def write_card(spec: Spec) -> str:
@@ -41,24 +43,24 @@ def write_card(spec: Spec) -> str:
         _what(spec),
         "## How good",
         f"Measured on {f['measured_on']}. In brackets: 95 % interval by cluster bootstrap.",
+        *(f"**{sentence}**" for sentence in caveats(f["rash_only"], spec.positive)),
         _table(f),
         _classes(f["four_class"]),
         _tones(f.get("auroc_by_tone", {})),
         _parity(f),
         "## Limits",
-        LIMITS,
+        _limits(spec),
         "## Licences",
         "\n".join(f"- {name}: {text}" for name, text in spec.licences.items()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def bracketed(figure: Mapping[str, float | None]) -> str:
-    """Return a figure with its interval, as in ".912 [.880–.941]"."""
-    if figure.get("value") is None:
-        return "not defined"
-    value, low, high = (f"{figure[key]:.3f}".replace("0.", ".", 1) for key in ("value", "low", "high"))
-    return f"{value} [{low}–{high}]"
+def _limits(spec: Spec) -> str:
+    """What the recipe states, or what holds for every run."""
+    others = ", ".join(label for label in spec.labels if label != spec.positive)
+    stated = spec.training.get("limits") or LIMITS.format(others=others, positive=spec.positive).split("\n\n")
+    return "\n".join(textwrap.fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ") for text in stated)
 
 
 def _what(spec: Spec) -> str:

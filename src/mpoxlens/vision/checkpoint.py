@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError  # only to name the error; loading is weights_only
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from safetensors.torch import save as to_bytes
@@ -16,6 +17,10 @@ from mpoxlens.screening.output import write_whole
 
 NETWORK = "network.safetensors"  # in a fit's folder; the checkpoint holds what it would go on from, which differs
 State = dict[str, Any]
+DAMAGED = (  # what reading a checkpoint raises when it is damaged or none
+    *(RuntimeError, KeyError, EOFError, OSError, ValueError, UnpicklingError, TypeError, AttributeError),
+    *(BadZipFile, NotImplementedError),
+)
 
 
 def save(path: Path, state: State) -> None:
@@ -43,14 +48,28 @@ def resume(path: Path, identity: str, take_up: Callable[[State], None]) -> None:
     if not path.exists():
         return
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read(path)
         if state["identity"] != identity:
             why = "it belongs to another recipe or other photographs"
-            raise CheckpointError(str(path), why, "name a new folder with --out, or remove this one")
+            raise CheckpointError(str(path), why, "name a new folder with --out")
         take_up(state)
-    except (RuntimeError, KeyError, EOFError, OSError, ValueError, UnpicklingError, TypeError, AttributeError):
+    except DAMAGED:
         why = "damaged, so that it cannot be read"
         raise CheckpointError(str(path), why, "remove it to fit this part anew") from None
+
+
+def read(path: Path) -> State:
+    """Return a checkpoint, its content compared with the checksums in it; torch writes them, and does not look at them.
+
+    Raises:
+        Exception: one of `DAMAGED`.
+    """
+    with ZipFile(path) as archive:
+        bad = archive.testzip()
+    if bad:
+        raise BadZipFile(bad)
+    state: State = torch.load(path, map_location="cpu", weights_only=True)
+    return state
 
 
 def keep(network: nn.Module, folder: Path) -> None:

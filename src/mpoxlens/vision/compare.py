@@ -66,7 +66,7 @@ def run(recipe_path: Path, data: Path, out: Path) -> dict[str, Any]:
     """
     recipe = load(recipe_path)
     entries = listed(recipe)
-    with opened(recipe, data, out) as work:
+    with opened(recipe, data, out, fits=[entry.recipe for entry in entries]) as work:
         plan(recipe, work.manifest)
         judged, skipped = _judge_all(work, entries)
         if not judged:

@@ -27,6 +27,7 @@ NOTE = (
     " column. DeLong's test takes photographs for independent, which those of one person are not: where the two"
     " differ, believe the one that draws clusters."
 )
+ALONE = "It is the only backbone that could be judged, so there is no other to test against it."
 DRAWN = {  # the panels of the forest plot
     "auroc": "AUROC, rash only",
     "sensitivity": "sensitivity at specificity .90",
@@ -45,8 +46,8 @@ def to_markdown(found: Mapping[str, Any]) -> str:
         CLOCK,
         _table(("backbone", "pixels", *COSTS), _costs(found)),
         f"## Against {found['reference']}",
-        NOTE,
-        _table(("backbone", *TESTS.values()), _tests(found)),
+        stands_in(found),
+        *([NOTE, _table(("backbone", *TESTS.values()), _tests(found))] if len(found["backbones"]) > 1 else [ALONE]),
         _skipped(found),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -95,9 +96,13 @@ def _tests(found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
 
 def _skipped(found: Mapping[str, Any]) -> str:
     lines = [f"- {name}: {reason}" for name, reason in found["skipped"].items()]
-    if found["reference"] != found["reference_asked_for"]:
-        lines.append(f"- The reference asked for, {found['reference_asked_for']}, is among them.")
     return "\n".join(["## Skipped", "", *lines]) if lines else ""
+
+
+def stands_in(found: Mapping[str, Any]) -> str:
+    """Return the line that says which backbone is the reference because that asked for could not be had, if so."""
+    asked, used = found["reference_asked_for"], found["reference"]
+    return "" if asked == used else f"The reference asked for, {asked}, could not be had; {used} stands in for it."
 
 
 def bracketed(figure: Mapping[str, float | None]) -> str:
@@ -137,7 +142,8 @@ def write_page(found: Mapping[str, Any], path: Path) -> None:
     text = _template().render(
         found=found,
         told=told(found),
-        note=NOTE,
+        note=NOTE if len(found["backbones"]) > 1 else ALONE,
+        stands_in=stands_in(found),
         clock=CLOCK,
         plot=forest(found),
         titles=list(TITLES.values()),

@@ -23,6 +23,7 @@ from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.schema import Floats, Pixels
 from mpoxlens.screening.output import write_whole
 from mpoxlens.vision.backbones import Classifier
+from mpoxlens.vision.checks import check_network
 from mpoxlens.vision.fit import identity
 from mpoxlens.vision.learner import FineTuned, Frozen, Learner
 from mpoxlens.vision.mae.leak import check_base_weights
@@ -51,6 +52,7 @@ def run(recipe_path: Path, data: Path, out: Path) -> dict[str, Any]:
         MpoxlensError: whatever of recipe, data, weights or disk cannot be used, in one line.
     """
     recipe = load(recipe_path)
+    check_network(recipe)
     with opened(recipe, data, out) as work:
         predictions = cross_validate(recipe, work.manifest, work.pixels, out, work.tell)
         if is_main():

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
-from PIL import Image
 from pyarrow import compute
 
 from mpoxlens.datasets.manifest import Manifest
@@ -22,7 +21,7 @@ from mpoxlens.preprocess import Preprocess
 from mpoxlens.schema import Floats, ImageRecord, Pixels
 from mpoxlens.vision.augment import augment
 from mpoxlens.vision.backbones import Classifier, create, preprocess_of
-from mpoxlens.vision.data import KEEP_SIDE
+from mpoxlens.vision.data import reduced
 from mpoxlens.vision.recipe import ModelRecipe
 from mpoxlens.weights import SOURCES
 
@@ -105,7 +104,7 @@ class _Eye:
 
     def _inputs(self, pixels: Pixels, sha256: str) -> Iterator[Floats]:
         yield self.spec(pixels)
-        small = _reduced(pixels) if self.views > 1 else pixels
+        small = reduced(pixels) if self.views > 1 else pixels
         for view in range(1, self.views):
             rng = np.random.default_rng((self.seed, view, int(sha256, 16)))
             yield self.spec.normalise(augment(small, self.spec.size, rng))
@@ -133,12 +132,3 @@ def _version(recipe: ModelRecipe, eye: _Eye) -> str:
     told = hashlib.sha256(weights.read_bytes()).hexdigest() if own else recipe.weights
     parts = (recipe.backbone, told, eye.spec.size, recipe.pool, eye.views, eye.seed if eye.views > 1 else 0, eye.dtype)
     return " ".join(str(part) for part in parts)
-
-
-def _reduced(pixels: Pixels) -> Pixels:
-    """Reduce a photograph as training does before it augments."""
-    scale = min(pixels.shape[:2]) / KEEP_SIDE
-    if scale <= 1:
-        return pixels
-    size = (round(pixels.shape[1] / scale), round(pixels.shape[0] / scale))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mpoxlens.datasets.manifest import Manifest
-from mpoxlens.datasets.split import Rows, folds
+from mpoxlens.datasets.split import Rows, check_enough, folds
 from mpoxlens.errors import DataError
 from mpoxlens.vision.recipe import Recipe
 
@@ -24,14 +24,15 @@ class Part:
     folder: str  # in the run's folder
 
 
-def plan(recipe: Recipe, manifest: Manifest) -> list[Part]:
+def plan(recipe: Recipe, manifest: Manifest, setting: str = "train.folds") -> list[Part]:
     """Return all folds of all repeats; repeat r deals the clusters out by `train.seed` + r.
 
     Raises:
-        DataError: a label is empty, has too few clusters, or would not be learned in one of the folds.
+        DataError: a label is empty, has too few clusters, or would not be learned in one of the folds; `setting` is
+            where a recipe says how many they are.
     """
     t, found = recipe.train, []
-    target = targets(recipe, manifest)
+    target = check_labels(recipe, manifest, setting)
     for repeat in range(t.repeats):
         fold = folds(manifest.records, t.folds, t.seed + repeat).part
         for k in range(t.folds):
@@ -42,6 +43,13 @@ def plan(recipe: Recipe, manifest: Manifest) -> list[Part]:
             _check_learnable(recipe, manifest, target, part)
             found.append(part)
     return found
+
+
+def check_labels(recipe: Recipe, manifest: Manifest, setting: str = "train.folds") -> Rows:
+    """Return `targets`; refuse too few clusters as well, which the search for copies can but make fewer."""
+    target = targets(recipe, manifest)
+    check_enough(manifest.records, recipe.train.folds, f"{recipe.train.folds} folds", setting)
+    return target
 
 
 def _check_learnable(recipe: Recipe, manifest: Manifest, target: Rows, part: Part) -> None:

@@ -13,6 +13,10 @@ from typing import Any, TypeVar
 from mpoxlens.vision.recipe_file import check, sections
 
 T = TypeVar("T")
+STUDY = (  # settings of [bundle] that only the checklist of the report reads
+    "collected", "dates", "setting", "outcome", "raters", "sample_size", "ethics", "funding", "registration",
+    "involvement", "outlook",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,35 @@ class BundleRecipe:
     """Share of each class that its prediction set may miss."""
     strange: float = 0.97
     """This share of the photographs of a rash lies within the out-of-distribution threshold, out of fold."""
+    limits: tuple[str, ...] = ()
+    """Paragraphs of the card's section Limits, in Markdown; without any, it says what holds for every run."""
+    weights_licence: str = "not stated"
+    """Of the trained weights, for the card."""
+    data_licence: str = "not stated"
+    """Of the photographs, for the card."""
+    # Of the study, in sentences: what the checklist of report.html asks and no run can know. "" leaves it unanswered.
+    collected: str = ""  # ahead or afterwards, and by whom
+    dates: str = ""
+    setting: str = ""  # where, who was eligible, how they were treated
+    outcome: str = ""  # how the label was established
+    raters: str = ""  # who established it, blinded or not, and how well they agree
+    sample_size: str = ""  # how it was arrived at
+    ethics: str = ""  # approval and consent
+    funding: str = ""  # and conflicts of interest
+    registration: str = ""  # and protocol
+    involvement: str = ""  # of patients and public
+    outlook: str = ""  # what comes next
+
+    @property
+    def licences(self) -> dict[str, str]:
+        """Licences as the bundle records them; that of the code is this package's."""
+        return {"code": "Apache-2.0", "weights": self.weights_licence, "data": self.data_licence}
+
+    @property
+    def statements(self) -> dict[str, Any]:
+        """What is stated for card and report, as the bundle's training record holds it."""
+        study = {name: text for name in STUDY if (text := getattr(self, name))}
+        return {"limits": list(self.limits), "study": study}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,15 @@ from typing import Any
 
 from mpoxlens.errors import RecipeError
 
+KINDS: Mapping[type[Any], str] = {  # in the words of whoever writes a recipe
+    int: "a whole number without quotes",
+    float: "a number without quotes",
+    str: "a text in quotes",
+    bool: "true or false without quotes",
+    tuple: "a list of texts in square brackets",
+    dict: "a table of settings",
+}
+
 
 def sections(path: Path, known: Mapping[str, type[Any]]) -> dict[str, Any]:
     """Return the sections that a file has, each as its dataclass.
@@ -61,7 +70,7 @@ def _section(path: Path, name: str, kind: type[Any], values: Any) -> Any:
         wanted = type(defaults[key])
         words = wanted is not tuple or all(isinstance(v, str) for v in value)
         if not words or (type(value) is not wanted and not (wanted is float and type(value) is int)):
-            raise RecipeError(f"{path}: {name}.{key} = {value!r}", f"a {wanted.__name__} is needed", "correct it")
+            raise RecipeError(f"{path}: {name}.{key} = {value!r}", f"{KINDS[wanted]} is needed", "correct it")
     return kind(**given)
 
 

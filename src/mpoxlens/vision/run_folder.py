@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from filelock import FileLock
 
+from mpoxlens.datasets import manifest as manifests
+from mpoxlens.datasets.ingest import collect
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.progress import Tell, progress, silent
 from mpoxlens.datasets.reviews import read_reviews
@@ -19,12 +23,15 @@ from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import CheckpointError, TrainingError
 from mpoxlens.schema import Pixels
 from mpoxlens.screening.output import write_whole
+from mpoxlens.vision.checks import check_photographs
 from mpoxlens.vision.data import load_pixels
 from mpoxlens.vision.processes import is_main
 from mpoxlens.vision.recipe import Recipe
 from mpoxlens.vision.recipe_text import to_toml
 
 KEPT_RECIPE = "recipe.toml"
+RECIPE, DATA = "recipe.sha256", "data.sha256"  # whose a folder is
+RESULTS = {"checkpoint.pt", "outputs.npz", "features.parquet", "study.sqlite3"}  # what is worth a claim
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,42 +47,65 @@ class Run:
 
 
 @contextmanager
-def opened(recipe: Recipe, data: Path, out: Path, claim: str = "") -> Iterator[Run]:
-    """Claim `out` for a recipe, and read the photographs.
+def opened(recipe: Recipe, data: Path, out: Path, claim: str = "", fits: Sequence[Recipe] = ()) -> Iterator[Run]:
+    """Read the photographs, and claim `out` for them and a recipe; what ends before any result gives the claim back.
 
     Args:
         recipe: loaded.
         data: a data set's folder as `datasets.sources` reads it, or a workspace of `mpoxlens data` after `apply`.
         out: the run's folder, made if need be.
         claim: what else, besides what a fit depends on, another run in this folder must share.
+        fits: the recipes that will be fitted, if it is not this one.
 
     Raises:
-        CheckpointError: the folder holds a run of another recipe.
+        CheckpointError: the folder holds a run of another recipe, or of other photographs; it is left as it was.
         TrainingError: something in the folder cannot be written.
         MpoxlensError: the data cannot be used.
     """
+    asked = {RECIPE: f"{recipe.sha256} {claim}".strip()}
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with progress() as shown:
+        with progress() as shown, _given_back(recipe, out):
             tell = shown if is_main() else silent
             with FileLock(out / ".lock"):  # another process of the same run waits for the tables
-                _claim(out / "recipe.sha256", recipe, claim)
+                _check_claims(out, asked, f"of another recipe than {recipe.path.name} as it is now")
+                workspace = _workspace(recipe, fits or (recipe,), data, out, tell)
+                manifest = workspace.clean()
+                about = {DATA: manifest.sha256}
+                _check_claims(out, about, f"of other photographs, labels or clusters than {data}")
+                _claim(out, asked | about)
                 _keep(recipe, out / KEPT_RECIPE)
-                workspace = _workspace(recipe, data, Workspace(out / "data"), tell)
-            manifest = workspace.clean()
             yield Run(recipe, workspace, manifest, load_pixels(manifest.root, manifest.records), out, tell)
     except OSError as error:
         mend = "free some space or correct the path, then give the same command again: it goes on where it stopped"
         raise TrainingError(str(error.filename or out), f"cannot be written ({error.strerror})", mend) from None
 
 
-def _claim(path: Path, recipe: Recipe, claim: str) -> None:
-    name = f"{recipe.sha256} {claim}".strip()
-    if not path.exists():
-        write_whole(path, lambda part: _write(part, name + "\n"))
-    elif path.read_text(encoding="utf-8").strip() != name:
-        why = f"it holds a run of another recipe than {recipe.path.name} as it is now"
-        raise CheckpointError(str(path.parent), why, "name a new folder with --out")
+@contextmanager
+def _given_back(recipe: Recipe, out: Path) -> Iterator[None]:
+    """Make the folder; at the end, leave it unclaimed if there is no result, and remove it if nothing is in it."""
+    new = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if (out / RECIPE).exists() and not any(path.name in RESULTS for path in out.rglob("*")):
+            for path in (out / RECIPE, out / DATA, out / KEPT_RECIPE):
+                if path.resolve() != recipe.path.resolve():  # which whoever wrote it may keep here
+                    path.unlink(missing_ok=True)
+        if new and {path.name for path in out.iterdir()} <= {".lock"}:
+            shutil.rmtree(out, ignore_errors=True)  # another process may have just begun there
+
+
+def _check_claims(out: Path, asked: Mapping[str, str], other: str) -> None:
+    for name, value in asked.items():
+        if (out / name).exists() and (out / name).read_text(encoding="utf-8").strip() != value:
+            raise CheckpointError(str(out), f"it holds a run {other}", "name a new folder with --out")
+
+
+def _claim(out: Path, asked: Mapping[str, str]) -> None:
+    for name, value in asked.items():
+        if not (out / name).exists():
+            write_text(value + "\n", out / name)
 
 
 def _keep(recipe: Recipe, path: Path) -> None:
@@ -87,15 +117,42 @@ def _keep(recipe: Recipe, path: Path) -> None:
         )
 
 
-def _workspace(recipe: Recipe, data: Path, own: Workspace, tell: Tell) -> Workspace:
+def _workspace(recipe: Recipe, fits: Sequence[Recipe], data: Path, out: Path, tell: Tell) -> Workspace:
     """Return a workspace with decisions applied and clusters found; in one that is given that is done, and holds."""
-    given = Workspace(data)
+    given, own = Workspace(data), Workspace(out / "data")
     if given.table("manifest").exists():
+        _check_all(fits, given.clean())
         return given
+    reviews = [review for path in recipe.reviews_paths for review in read_reviews(path)]
+    if (out / RECIPE).exists() and own.table("clean").exists():
+        _check_same(own, data, tell)
     ingest(own, [data], tell=tell)
+    _check_all(fits, manifests.apply(own.manifest(), [], reviews))
     duplicates(own, tell=tell)
-    apply(own, [review for path in recipe.reviews_paths for review in read_reviews(path)])
+    apply(own, reviews)
     return own
+
+
+def _check_all(fits: Sequence[Recipe], manifest: Manifest) -> None:
+    for recipe in fits:
+        check_photographs(recipe, manifest)
+
+
+def _check_same(own: Workspace, data: Path, tell: Tell) -> None:
+    """Refuse other photographs or labels than the run has, before anything of it is replaced."""
+    with TemporaryDirectory() as scratch:
+        known = Path(scratch) / "files.parquet"
+        if own.table("files").exists():
+            shutil.copyfile(own.table("files"), known)
+        now = collect([data], cache=known, tell=tell)
+    if _known(now) != _known(own.manifest()):
+        why = f"it holds a run of other photographs or labels than those in {data}"
+        raise CheckpointError(str(own.path.parent), why, "name a new folder with --out")
+
+
+def _known(manifest: Manifest) -> set[tuple[str, str, str | None]]:
+    """Return what labels and clusters are made of."""
+    return {(r.sha256, r.label, r.patient) for r in (*manifest.records, *manifest.copies)}
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

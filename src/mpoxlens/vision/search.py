@@ -26,6 +26,7 @@ from mpoxlens.errors import DivergedError, RecipeError, TrainingError
 from mpoxlens.evaluation.bootstrap import Draws, figure
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.schema import Pixels
+from mpoxlens.vision.checks import check_network
 from mpoxlens.vision.crossval import each_fold
 from mpoxlens.vision.plan import plan
 from mpoxlens.vision.recipe import Recipe, load
@@ -66,9 +67,11 @@ def run(recipe_path: Path, data: Path, out: Path, storage: str = "") -> dict[str
     space = settings(recipe)
     with TemporaryDirectory() as scratch:
         check(recipe, space, Path(scratch))
+    check_network(recipe)
     with opened(recipe, data, out, _claim(recipe)) as whole:
         search = _Search(_training_side(whole), space)
-        plan(inner(recipe, recipe), search.run.manifest)  # refuses too few clusters before the database is made
+        # Too few clusters are refused before the database is made.
+        plan(inner(recipe, recipe), search.run.manifest, "search.inner_folds")
         name = hashlib.sha256(f"{_claim(recipe)} {recipe.sha256} {whole.manifest.sha256}".encode()).hexdigest()[:16]
         study = open_study(storage or f"sqlite:///{(out / 'study.sqlite3').resolve()}", name, recipe.train.seed, out)
         _try_all(study, search)

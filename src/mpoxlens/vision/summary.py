@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from mpoxlens.vision.compare_page import bracketed
+from mpoxlens.evaluation.caveats import caveats
+from mpoxlens.vision.compare_page import bracketed, stands_in
 from mpoxlens.vision.processes import is_main
 
 WIDTH = 120  # columns in a log
@@ -31,6 +34,20 @@ def cross_validated(found: Mapping[str, Any]) -> None:
     for title, (question, key) in CROSS_VALIDATED.items():
         table.add_row(title, bracketed(found[question][key]))
     _print(table)
+    _lines(caveats(found["rash_only"]))
+
+
+def trained(folder: Path) -> None:
+    """Print the figures of a bundle that was just trained, and where it and its report are."""
+    if not is_main():  # another process may not have written it yet
+        return
+    cross_validated(json.loads((folder / "bundle.json").read_text(encoding="utf-8"))["figures"])
+    written(bundle=folder, report=folder.with_name("report.html"))
+
+
+def written(**paths: Path) -> None:
+    """Print where the results are, a line each."""
+    _lines(f"{name}: {path}" for name, path in paths.items())
 
 
 def searched(found: Mapping[str, Any]) -> None:
@@ -54,8 +71,8 @@ def compared(found: Mapping[str, Any]) -> None:
         small = ["–" if cost[key] is None else f"{cost[key] / unit:.3g}" for key, unit in _SMALL.items()]
         table.add_row(one["name"], *shown, *small)
     _print(table)
-    for name, reason in found["skipped"].items():
-        _console().print(f"skipped {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+    lines = [f"skipped {name}: {reason}" for name, reason in found["skipped"].items()]
+    _lines(filter(None, [*lines, stands_in(found)]))
 
 
 _SMALL = {"int8_bytes": 1e6, "int8_ms": 1}
@@ -66,6 +83,11 @@ def _table(*columns: str) -> Table:
     for name in columns:
         table.add_column(name)
     return table
+
+
+def _lines(lines: Iterable[str]) -> None:
+    for line in lines if is_main() else ():
+        _console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print(table: Table) -> None:

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError  # only to name the error; loading is weights_only
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from mpoxlens.errors import CheckpointError, DataError
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.preprocess import Preprocess
 from mpoxlens.vision.backbones import Classifier, create
+from mpoxlens.vision.checkpoint import DAMAGED, read
 from mpoxlens.vision.probe import Probe
 from mpoxlens.vision.recipe import ModelRecipe
 
@@ -205,8 +205,8 @@ def _spec(path: Path) -> Spec:
 
 def _load(model: Classifier, path: Path) -> None:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read(path)
         model.load_state_dict(state["best"]["weights"] or state["average"])  # what early stopping kept
-    except (RuntimeError, KeyError, EOFError, OSError, ValueError, UnpicklingError, TypeError, AttributeError):
+    except DAMAGED:
         mend = "let mpoxlens train go on in that folder, or name another teacher"
         raise CheckpointError(f"teacher {path}", "missing, damaged or of another network", mend) from None

@@ -32,6 +32,7 @@ from mpoxlens.schema import INTENDED_USE, Floats, Pixels
 from mpoxlens.vision.augment import augment
 from mpoxlens.vision.backbones import Classifier, preprocess_of
 from mpoxlens.vision.card import write_card
+from mpoxlens.vision.checks import check_network
 from mpoxlens.vision.crossval import cross_validate, fit_part
 from mpoxlens.vision.data import inputs
 from mpoxlens.vision.processes import is_main
@@ -40,11 +41,6 @@ from mpoxlens.vision.run_folder import Run, opened
 
 CALIBRATION_PHOTOS = 256  # for the ranges of int8 activations
 GOLDEN_SEEDS = (1, 2, 3)
-LICENCES = {
-    "code": "Apache-2.0",
-    "weights": "research use only, see LICENSE-WEIGHTS.md",
-    "data": "photographs published for non-commercial research; they belong to their authors and are not included",
-}
 
 
 def run(recipe_path: Path, data: Path, out: Path) -> Path:
@@ -59,6 +55,7 @@ def run(recipe_path: Path, data: Path, out: Path) -> Path:
         MpoxlensError: whatever of recipe, data, weights or disk cannot be used, in one line.
     """
     recipe = load(recipe_path)
+    check_network(recipe)
     with opened(recipe, data, out) as work:
         predictions = cross_validate(recipe, work.manifest, work.pixels, out, work.tell)
         everything = np.arange(len(work.pixels))
@@ -112,7 +109,7 @@ def _bundle(work: Run, model: Classifier, predictions: Predictions, rules: Rules
         conformal=rules.conformal,
         ood=replace(fitted, threshold=strange),
         intended_use=INTENDED_USE,
-        licences=LICENCES,
+        licences=recipe.bundle.licences,
         training=_provenance(work),
         figures={**measured, "int8_against_float": small.parity, "model_bytes": len(small.model)},
     )
@@ -164,6 +161,7 @@ def _provenance(work: Run) -> dict[str, Any]:
         "folds": recipe.train.folds,
         "repeats": recipe.train.repeats,
         "seed": recipe.train.seed,
+        **recipe.bundle.statements,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in names},
         "photographs": leak.record(work.workspace.manifest().paths, work.workspace.path / "prints", work.tell),
     }

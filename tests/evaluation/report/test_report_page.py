@@ -19,16 +19,19 @@ from mpoxlens.datasets.manifest import clustered
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.evaluation import external
 from mpoxlens.evaluation.battery import Goals, cross_fit, figures, judged_of
-from mpoxlens.evaluation.judgements import judge_all
+from mpoxlens.evaluation.judge import Judgement
+from mpoxlens.evaluation.judgements import Judgements, judge_all
 from mpoxlens.evaluation.leak import Leak
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.evaluation.report.charts import Scores, reliability, roc
 from mpoxlens.evaluation.report.checklist import checklist
-from mpoxlens.evaluation.report.external import write_external_report
+from mpoxlens.evaluation.report.external import _worst, write_external_report
 from mpoxlens.evaluation.report.training import write_training_report
 from mpoxlens.evaluation.report.worst import worst
 from mpoxlens.evaluation.summary import Summary, described
 from mpoxlens.evaluation.told import decisions, mimics
+from mpoxlens.schema import Decision, ImageRecord
+from mpoxlens.vision.recipe import STUDY, BundleRecipe
 
 LABELS = ("mpox", "chickenpox", "measles", "healthy")
 
@@ -90,6 +93,50 @@ def test_a_training_run_has_its_report(predictions: Predictions, tmp_path: Path)
     assert text.count('<th scope="row" class="number">') == min(wrong, 20)
 
 
+OF_THE_PUBLIC_PHOTOGRAPHS = (
+    "collected afterwards.",
+    "publisher",
+    "laboratory",
+    "All that could be had",
+    "reviewers",
+    "few people",
+)
+
+
+def checklist_of(predictions: Predictions, folder: Path, training: dict[str, object]) -> str:
+    """The checklist's part of the report of a training run."""
+    judged = judged_of(predictions)
+    fitted = cross_fit(judged, Goals(0.9, 0.1), 0)
+    bundle = tiny.build(folder / "b", figures=figures(judged, fitted), training={"sources": ["one"], **training})
+    write_training_report(bundle, judged, fitted, folder / "r.html")
+    return (folder / "r.html").read_text().partition("<h2>Checklist</h2>")[2]
+
+
+def test_the_checklist_claims_nothing_of_a_study_that_nobody_described(
+    predictions: Predictions, tmp_path: Path
+) -> None:
+    text = checklist_of(predictions, tmp_path, {})
+    assert [words for words in OF_THE_PUBLIC_PHOTOGRAPHS if words in text] == []
+    assert text.count('<span class="no">not answered: for you to say</span>') == 8
+    assert "How it was established is for you to say." in text
+
+
+def test_the_checklist_says_what_the_recipe_states(predictions: Predictions, tmp_path: Path) -> None:
+    recipe = BundleRecipe(limits=("One clinic.",), **{name: f"The {name} are <b>these</b>." for name in STUDY})
+    text = checklist_of(predictions, tmp_path, recipe.statements)
+    assert [name for name in STUDY if f"The {name} are &lt;b&gt;these&lt;/b&gt;." not in text] == []
+    assert "for you to say" not in text
+
+
+def test_a_model_at_chance_is_said_to_be(predictions: Predictions, tmp_path: Path) -> None:
+    shuffled = replace(predictions, logits=np.random.default_rng(1).normal(size=(48, 4)).astype(np.float32))
+    judged = judged_of(shuffled)
+    fitted = cross_fit(judged, Goals(0.9, 0.1), 0)
+    bundle = tiny.build(tmp_path / "b", figures=figures(judged, fitted), training={})
+    write_training_report(bundle, judged, fitted, tmp_path / "r.html")
+    assert "Not shown to be of use: the AUROC&#39;s interval" in (tmp_path / "r.html").read_text()
+
+
 @pytest.fixture(scope="module")
 def evaluated(tiny_path: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """The report without photographs, that with them, and a folder of photographs; made without the search."""
@@ -141,7 +188,7 @@ def test_an_item_whose_facts_are_unknown_is_not_answered() -> None:
     found = {item.id: item for item in checklist({"training": {}})}
     assert not found["TRIPOD+AI 12b–c, CLAIM 22, 24–26"].answered
     assert found["TRIPOD+AI 12b–c, CLAIM 22, 24–26"].answer == "the bundle does not record it"
-    assert not found["TRIPOD+AI 17"].answered  # never, whatever the run
+    assert found["TRIPOD+AI 17"].answer == "for you to say"
     assert found["CLAIM 27"].answered  # always
 
 
@@ -182,6 +229,26 @@ def test_reliability_bins_hold_at_least_five() -> None:
     p = rng.random(23)
     svg = reliability(Scores(rng.random(23) < p, p, 0.5)).svg
     assert len(re.findall("<circle", svg)) == 4  # 23 // 5
+
+
+def test_mistakes_come_in_the_order_that_is_shown() -> None:
+    """Operating points of .5, .5, .9 and .1: the log-odds from these decide, not the probability alone."""
+    p, points = np.array([0.9, 0.2, 0.99, 0.6]), np.array([0.5, 0.5, 0.9, 0.1])
+    margin = np.log(p / (1 - p)) - np.log(points / (1 - points))
+    found = worst(list("abcd"), ["x"] * 4, p, np.ones(4, bool), margin, ["t"] * 4)
+    assert [one["sha256"] for one in found] == ["d", "c", "a", "b"]
+    assert [round(one["margin"], 2) for one in found] == [2.6, 2.4, 2.2, -1.39]
+
+
+def test_nobody_is_among_the_mistakes_who_was_told_nothing(tiny_path: Path) -> None:
+    n, told = 6, [Decision.LIKELY, Decision.UNLIKELY, Decision.CANNOT_TELL] * 2
+    records = tuple(ImageRecord(f"{i}" * 64, "", "mpox" if i < 3 else "measles", "", None, 9, 9, "") for i in range(n))
+    p = np.linspace(0.9, 0.1, n)
+    found = Judgement(p, p >= 0.5, np.zeros(n), np.zeros(n, bool), tuple(told))
+    judged = Judgements(("mpox", "measles"), 0, records, np.zeros((n, 2), np.float32), np.zeros(n), np.zeros(n), found)
+    spec = Bundle.load(tiny_path, check_golden=False).spec
+    rows = _worst(judged, np.ones(n, bool), spec, None)
+    assert {(row["sha256"][0], row["told"]) for row in rows} == {("1", "mpox unlikely"), ("3", "mpox likely")}
 
 
 def test_the_surest_mistake_comes_first() -> None:

@@ -17,11 +17,12 @@ from safetensors.torch import load_file, save_file
 from mpoxlens.datasets.ingest import collect
 from mpoxlens.datasets.manifest import Manifest, clustered
 from mpoxlens.datasets.progress import silent
-from mpoxlens.errors import DataError
+from mpoxlens.errors import DataError, RecipeError
 from mpoxlens.vision.backbones import create
 from mpoxlens.vision.crossval import cross_validate
 from mpoxlens.vision.data import load_pixels
 from mpoxlens.vision.mae import check_base_weights, check_unseen, continue_on, run
+from mpoxlens.vision.mae.continuation import check_continuable, save_encoder
 from mpoxlens.vision.recipe import load
 
 pytestmark = pytest.mark.slow
@@ -61,6 +62,29 @@ def test_the_encoder_is_what_was_trained_and_a_recipe_can_name_it(finished: Path
     assert all(torch.equal(named[name], kept[name]) for name in kept)
     fresh = create(recipe.model, 4).backbone.state_dict()
     assert not all(torch.equal(named[name], fresh[name]) for name in kept)
+
+
+@pytest.mark.parametrize(("backbone", "own"), [("test_vit", 160), ("vit_tiny_patch16_224", 224)])
+def test_a_network_of_timm_is_continued_at_another_size_than_its_own(backbone: str, own: int, tmp_path: Path) -> None:
+    recipe = load(write_recipe(tmp_path))
+    recipe = replace(recipe, model=replace(recipe.model, backbone=backbone, size=64))
+    check_continuable(recipe)
+    start = create(recipe.model, 2)
+    save_encoder(recipe, start, tmp_path / "encoder.safetensors")
+    named = replace(recipe.model, weights=str(tmp_path / "encoder.safetensors"))
+    assert torch.equal(create(named, 2).backbone.pos_embed, start.backbone.pos_embed)
+    assert create(replace(named, size=96), 2).backbone.pos_embed.shape[1] == 1 + 36  # patches of 16 px
+    assert create(replace(named, size=0), 2).backbone.patch_embed.img_size == (own, own)
+
+
+def test_what_cannot_be_continued_is_refused_before_a_photograph_is_read(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('[model]\nbackbone = "test_resnet"\nweights = "none"\nsize = 64\n')
+    with pytest.raises(RecipeError, match=r"model\.backbone .*: no vision transformer"):
+        run(wrong, [tmp_path / "nowhere"], tmp_path / "run")
+    with pytest.raises(DataError):
+        run(write_recipe(tmp_path), [tmp_path / "nowhere"], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_provenance_lists_what_was_seen(finished: Path, unlabelled: Path) -> None:

@@ -60,7 +60,7 @@ def find_links(
         paths: the file of each sha256.
         cache: folder that keeps the features, 0.15 MB an image, for the next run; a temporary one without it.
         threads: at most; as many as there are cores, up to 8, without it.
-        progress: called with the steps done and the steps in all, two for each image.
+        progress: called with the photographs done and the photographs in all; one is half done when it is measured.
         problems: takes what is wrong with an image; the links of the others are found without it.
 
     Returns:
@@ -71,7 +71,7 @@ def find_links(
         DataError: a file whose content is another than its hash says, unless `problems` takes it.
     """
     threads = threads or min(os.cpu_count() or 1, 8)
-    tell, total = progress or _silent, 2 * len(paths)
+    tell, total = _halves(progress or _silent), 2 * len(paths)
     with tempfile.TemporaryDirectory() as folder:
         features = cached_features(paths, cache or Path(folder), threads, lambda done, _: tell(done, total), problems)
         without = total - 2 * len(features.names)  # the steps of images that have a problem
@@ -95,6 +95,11 @@ def _links(features: FeatureCache, threads: int, tell: Progress) -> dict[tuple[i
         if link is not None:
             links[pair.a, pair.b] = link
     return links
+
+
+def _halves(progress: Progress) -> Progress:
+    """Return what takes steps, two a photograph, and tells of photographs."""
+    return lambda done, of: progress(done // 2, of // 2)
 
 
 def _silent(_done: int, _of: int) -> None:

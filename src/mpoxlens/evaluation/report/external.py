@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mpoxlens.bundle import Spec
+from mpoxlens.evaluation.caveats import LITTLE, caveats, too_narrow
 from mpoxlens.evaluation.judgements import Judgements
 from mpoxlens.evaluation.metrics import Flags
 from mpoxlens.evaluation.reliability import bounded_odds
@@ -17,8 +18,7 @@ from mpoxlens.evaluation.report.page import write_page
 from mpoxlens.evaluation.report.training import bundle_facts
 from mpoxlens.evaluation.report.worst import worst
 from mpoxlens.evaluation.summary import Summary, bracketed, leak_sentence
-
-LITTLE = 30  # clusters, below which the note on width appears
+from mpoxlens.schema import Decision
 
 
 def write_external_report(
@@ -54,7 +54,9 @@ def write_external_report(
         "external": f"This report is one: photographs of another collection{_unseen(c)}.",
         "counts": c["dataset"]["labels"] | c["dataset"]["other_labels"],
         "leak_sentence": leak_sentence(c["leak"]),
+        "worst_what": "Photographs that are told the opposite of their label; those without a decision are not here.",
         "worst": _worst(judged, asked, spec, root),
+        "study": {},  # the recipe speaks of the photographs that were learned from, not of these
         **{
             name: c[name]
             for name in ("figures", "curves", "decisions", "mimics", "stress", "leak", "dataset", "versions")
@@ -90,15 +92,19 @@ def _unseen(c: Mapping[str, Any]) -> str:
 def _notes(c: Mapping[str, Any]) -> Iterator[str]:
     yield leak_sentence(c["leak"])
     yield from c["dataset"]["notes"]
-    if c["dataset"]["clusters"] < LITTLE:
-        yield f"Only {c['dataset']['clusters']} clusters: intervals from so few are too narrow."
+    if c["figures"]:
+        yield from caveats(c["figures"]["rash_only"], c["bundle"]["positive"])
+    elif c["dataset"]["clusters"] < LITTLE:
+        yield too_narrow(c["dataset"]["clusters"])
 
 
 def _worst(judged: Judgements, asked: Flags, spec: Spec, root: Path | None) -> list[dict[str, Any]]:
     rows = np.flatnonzero(asked)
     records, p = [judged.records[i] for i in rows], judged.found.probability[rows]
-    wrong = judged.found.called[rows] != (judged.label[rows] == spec.positive)
-    margin = bounded_odds(p) - bounded_odds(np.array(spec.operating_point))
     told = [str(judged.found.decision[i]) for i in rows]
+    wrong_word = np.where(judged.label[rows] == spec.positive, str(Decision.UNLIKELY), str(Decision.LIKELY))
+    margin = bounded_odds(p) - bounded_odds(np.array(spec.operating_point))
     files = {r.sha256: root / r.path for r in records} if root else None
-    return worst([r.sha256 for r in records], [r.label for r in records], p, wrong, margin, told, files)
+    return worst(
+        [r.sha256 for r in records], [r.label for r in records], p, np.array(told) == wrong_word, margin, told, files
+    )

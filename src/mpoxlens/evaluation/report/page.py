@@ -48,7 +48,8 @@ def write_page(facts: Mapping[str, Any], scores: Scores | None, path: Path) -> N
     Args:
         facts: title, lead (sentences), notes, positive, labels, intended_use, objective, partition, updating,
             difference, external, versions, counts, training, preprocess, figures, curves, decisions, mimics, stress,
-            leak, dataset, worst, bundle; see `report.training` and `report.external`. What is not there is None.
+            leak, dataset, worst, worst_what, study, bundle; see `report.training` and `report.external`. What is not
+            there is None.
         scores: what ROC and reliability are drawn from; None where no photograph has a label of the bundle's.
         path: of the HTML file.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from mpoxlens.bundle import Bundle, Spec
 from mpoxlens.evaluation.bootstrap import Draws
+from mpoxlens.evaluation.caveats import caveats
 from mpoxlens.evaluation.crossfit import CrossFitted, Judged
 from mpoxlens.evaluation.metrics import Flags
 from mpoxlens.evaluation.report.charts import Scores
@@ -55,7 +56,7 @@ def write_training_report(
     facts = {
         "title": f"Training of {spec.name} {spec.version}: {spec.positive} told from a phone photograph",
         "lead": list(_lead(spec)),
-        "notes": [NOTE],
+        "notes": [*caveats(spec.figures["rash_only"], spec.positive), NOTE],
         "objective": "Development with internal validation.",
         "partition": PARTITION.format(folds=spec.training.get("folds", "Several")),
         "updating": "Each fold is judged by network and rules that saw nothing of it; the bundle's are fitted on all.",
@@ -71,7 +72,9 @@ def write_training_report(
         "leak_sentence": None,
         "dataset": None,
         "versions": spec.training.get("versions", {}),
+        "worst_what": "Photographs on the wrong side of their fold's operating point.",
         "worst": _worst(judged, fitted, positive, sha256),
+        "study": spec.training.get("study", {}),
     }
     write_page(facts | bundle_facts(spec), scores, path)
 

@@ -1,4 +1,4 @@
-"""The surest wrong answers, named by content; as pictures only for whom asked for them."""
+"""The wrong answers furthest from the operating point, named by content; as pictures only for whom asked for them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def worst(
     told: Sequence[str],
     files: Mapping[str, Path] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the wrong answers, the surest first, at most `SHOWN`.
+    """Return the wrong answers, the furthest from the operating point first, at most `SHOWN`.
 
     Args:
         sha256: of the photographs [N].
         label: [N] that is true.
         probability: [N] of the positive label.
-        wrong: [N] which are on the wrong side of the operating point.
-        margin: [N] log-odds away from it.
+        wrong: [N] which are wrong.
+        margin: [N] log-odds away from the operating point.
         told: [N] in words.
         files: by sha256, to put pictures beside; None shows none.
     """
@@ -44,6 +44,7 @@ def worst(
             "sha256": sha256[i],
             "label": label[i],
             "probability": float(probability[i]),
+            "margin": float(margin[i]),
             "told": told[i],
             "picture": _picture(files[sha256[i]]) if files else None,
         }

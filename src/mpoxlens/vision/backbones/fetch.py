@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from mpoxlens.errors import WeightsError
-from mpoxlens.vision.backbones.families import HALF, Family, Triple
+from mpoxlens.vision.backbones.families import FAMILIES, HALF, Family, Triple
 from mpoxlens.vision.backbones.loading import load_base, load_transformers, quietly
 from mpoxlens.vision.backbones.others import TRANSFORMERS, SqueezeNet, TransformersBackbone
 from mpoxlens.vision.backbones.trial import idle_children, unfit
@@ -39,9 +40,10 @@ def network_of(name: str, weights: str, size: int, family: Family | None = None)
     if name in TRANSFORMERS and family:
         return _of_transformers(name, weights, size, family)
     network = _squeezenet(weights) if name == "torchvision-squeezenet-1.1" else _of_timm(name, weights)
+    idle = idle_children(network, name)  # at its own size, which base weights may change
     if weights not in ("hub", "none"):
-        load_base(network, weights, idle_children(network, name))
-    for child in idle_children(network, name):
+        load_base(network, weights, idle)
+    for child in idle:
         setattr(network, child, nn.Identity())
     return _resized(network, size, name)
 
@@ -53,7 +55,9 @@ def _of_timm(name: str, weights: str) -> Any:
         with _empty(weights == "hub"):  # of one that is loaded below only its entry is read
             network = timm.create_model(name, pretrained=False)
     except (RuntimeError, OSError):  # the hub may not have it either
-        raise unfit(name, "timm does not know it", "see timm.list_models()") from None
+        close = difflib.get_close_matches(name, [*FAMILIES, *timm.list_models()], 1)
+        mend = f"did you mean {close[0]!r}?" if close else "see timm.list_models()"
+        raise unfit(name, "timm does not know it", mend) from None
     return _pretrained(name, network.pretrained_cfg) if weights == "hub" else network
 
 
@@ -80,14 +84,20 @@ def _tagged(cfg: dict[str, Any]) -> str:
 
 def _resized(network: Any, size: int, name: str) -> Any:
     """Give a transformer of timm the positions of another size, interpolated."""
-    own = network.default_cfg["input_size"][-1]
-    if size in (0, own) or not hasattr(network, "set_input_size"):
+    size = size or network.default_cfg["input_size"][-1]
+    if size == _side(network) or not hasattr(network, "set_input_size"):
         return network
     patch = network.patch_embed.patch_size[0]
     if size % patch:
         raise unfit(name, f"patches of {patch} px do not fill {size} px", f"set model.size to a multiple of {patch}")
     network.set_input_size(img_size=(size, size))
     return network
+
+
+def _side(network: Any) -> int:
+    """Return px a side that a network has positions for; base weights may have brought others than its own."""
+    own: tuple[int, ...] = network.default_cfg["input_size"][-2:]
+    return (getattr(getattr(network, "patch_embed", None), "img_size", None) or own)[-1]
 
 
 def _squeezenet(weights: str) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ def load_base(network: nn.Module, name: str, spare: Collection[str] = ()) -> Non
     Raises:
         WeightsError: not to be had, or a tensor is missing, left over, or of another shape.
     """
-    state, wanted = read_state(path_of(name)), network.state_dict()
+    state = read_state(path_of(name))
+    _take_places(network, state)
+    wanted = network.state_dict()
     needed = [key for key in wanted if key.split(".")[0] not in spare]
     good = {key: value for key, value in state.items() if key in wanted and wanted[key].shape == value.shape}
     if good.keys() >= set(needed) and all(key in good or key.split(".")[0] in spare for key in state):
@@ -35,6 +38,19 @@ def load_base(network: nn.Module, name: str, spare: Collection[str] = ()) -> Non
         network.load_state_dict(dict(zip(wanted, state.values(), strict=True)))
     else:
         raise other_network(name)
+
+
+def _take_places(network: Any, state: Mapping[str, Tensor]) -> None:
+    """Give a transformer of timm as many positions as the file has, of which a network that was continued has others.
+
+    Whoever makes the network interpolates them to the size that is wanted.
+    """
+    given, own = state.get("pos_embed"), getattr(network, "pos_embed", None)
+    if given is None or own is None or given.shape == own.shape or not hasattr(network, "set_input_size"):
+        return
+    side = math.isqrt(given.shape[1] - (own.shape[1] - network.patch_embed.num_patches))
+    size = side * network.patch_embed.patch_size[0]
+    network.set_input_size(img_size=(size, size))
 
 
 def load_transformers(net: Any, name: str) -> Any:

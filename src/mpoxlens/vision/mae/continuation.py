@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -17,11 +18,12 @@ from safetensors.torch import save_file
 
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.progress import Tell, progress
-from mpoxlens.errors import TrainingError, WeightsError
+from mpoxlens.errors import RecipeError, TrainingError, WeightsError
 from mpoxlens.schema import Pixels
 from mpoxlens.vision.backbones import Classifier, create, preprocess_of
 from mpoxlens.vision.mae.fit import fit
 from mpoxlens.vision.mae.leak import MARK, check_whole_clusters, without
+from mpoxlens.vision.mae.model import MaskedAutoencoder
 from mpoxlens.vision.mae.picture import draw_phantoms
 from mpoxlens.vision.mae.unlabelled import photographs
 from mpoxlens.vision.processes import is_main, main_first, state
@@ -47,11 +49,12 @@ def run(recipe_path: Path, data: Sequence[Path], out: Path, apart: Path | None =
         MpoxlensError: whatever of recipe, data, weights or disk cannot be used, in one line.
     """
     recipe = load(recipe_path)
+    check_continuable(recipe)
     try:
-        out.mkdir(parents=True, exist_ok=True)
         with progress() as tell:
             found = photographs(data)
             tested = photographs([apart]) if apart else {}
+            out.mkdir(parents=True, exist_ok=True)
             with main_first():
                 kept = without(found, tested, out / "prints", tell)
             return _continued(recipe, kept, sorted(tested), out, tell)
@@ -77,6 +80,7 @@ def continue_on(
         DataError: a cluster lies half inside: the test side would be seen through its copies.
     """
     check_whole_clusters(manifest, rows)
+    check_continuable(recipe)
     folder.mkdir(parents=True, exist_ok=True)
     kept = {manifest.records[i].sha256: pixels[i] for i in rows}
     apart = sorted({r.sha256 for r in manifest.records} - set(kept))
@@ -87,7 +91,6 @@ def _continued(recipe: Recipe, kept: dict[str, Pixels], apart: Sequence[str], fo
     torch.manual_seed(recipe.train.seed)
     start = create(recipe.model, 2)  # the head is not used
     spec = preprocess_of(start, recipe.model.size)
-    check_can_be_kept(recipe, start, folder)
     known = _identity(recipe, sorted(kept))
     model, loss = fit(
         recipe, start, spec, [kept[sha] for sha in sorted(kept)], known, folder,
@@ -102,12 +105,22 @@ def _continued(recipe: Recipe, kept: dict[str, Pixels], apart: Sequence[str], fo
     return path
 
 
-def check_can_be_kept(recipe: Recipe, start: Classifier, folder: Path) -> None:
-    """Write and read the encoder before it has learned, so that no work is lost to a network that cannot be named."""
-    if is_main():
-        trial = folder / f"trial-{ENCODER}"
-        save_encoder(recipe, start, trial)
-        trial.unlink()
+def check_continuable(recipe: Recipe) -> None:
+    """Make, write and read the encoder before it has learned, so that no work is lost to a network that cannot be used.
+
+    Raises:
+        RecipeError: no vision transformer, or a size or decoder that does not fit it.
+        WeightsError: the base weights are not to be had, or a recipe could not use the encoder afterwards.
+    """
+    start = create(recipe.model, 2)
+    MaskedAutoencoder(start.backbone, recipe.mae, preprocess_of(start, recipe.model.size).size)
+    with TemporaryDirectory() as scratch:
+        try:
+            save_encoder(recipe, start, Path(scratch) / ENCODER)
+        except WeightsError as error:
+            why = f"no recipe could use what it learns ({error.why})"
+            what = f"{recipe.path}: model.backbone = {recipe.model.backbone!r}"
+            raise RecipeError(what, why, "choose another, such as dinov2-s") from None
 
 
 def save_encoder(recipe: Recipe, model: Classifier, path: Path) -> str:
