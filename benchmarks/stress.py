@@ -24,7 +24,7 @@ from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.evaluation import weighted
 from mpoxlens.evaluation.judge import Photographs
-from mpoxlens.evaluation.metrics import Doubles, Figure
+from mpoxlens.evaluation.metrics import Figure
 from mpoxlens.evaluation.out_of_fold import OutOfFoldJudge
 from mpoxlens.evaluation.paired import cluster_bootstrap_difference
 from mpoxlens.evaluation.predictions import Predictions
@@ -38,8 +38,9 @@ from mpoxlens.vision.crossval import cross_validate
 from mpoxlens.vision.data import load_pixels
 from mpoxlens.vision.recipe import Recipe, load
 from mpoxlens.vision.run_folder import KEPT_RECIPE, opened
+from mpoxlens.vision.scores import log_odds
+from mpoxlens.vision.train import CALIBRATION_PHOTOS
 
-CALIBRATION = 64  # photographs that fix the ranges of the activations: half varied, half as they are
 WITHIN = 0.01  # AUROC that int8 may lose
 
 
@@ -122,7 +123,7 @@ def _int8(run: _Run) -> Iterator[record.Row]:
         files = _files(run, k)
         batch = np.stack([run.judge.preprocess(run.sample.pixels[i]) for i in rows])
         for scores, file in zip((full, small), files, strict=True):
-            scores[rows] = _log_odds(onnx.run(file, batch)["logits"], run.judge.positive)
+            scores[rows] = log_odds(onnx.run(file, batch)["logits"], run.judge.positive)
         _tell("int8", k + 1, len(run.judge.folds))
     lost = cluster_bootstrap_difference(
         lambda score, weights: weighted.auroc(run.sample.positive, score, weights), small, full, run.sample.cluster
@@ -137,15 +138,10 @@ def _files(run: _Run, fold: int) -> tuple[bytes, bytes]:
     """Return a fold's network as a float and as an int8 file."""
     rng, spec = np.random.default_rng(run.recipe.train.seed), run.judge.preprocess
     seen = [i for i, r in enumerate(run.manifest.records) if run.judge.fold_of(r.sha256) != fold]
-    chosen = rng.choice(seen, min(CALIBRATION, len(seen)), replace=False).tolist()
+    chosen = rng.choice(seen, min(CALIBRATION_PHOTOS, len(seen)), replace=False).tolist()
     varied = [spec.normalise(augment(run.pixels[i], spec.size, rng)) for i in chosen[::2]]
     full = onnx.export(run.judge.networks[fold], spec.size)
     return full, onnx.quantise(full, np.stack([*varied, *(spec(run.pixels[i]) for i in chosen[1::2])]))
-
-
-def _log_odds(logits: np.ndarray, positive: int) -> Doubles:
-    exact = logits.astype(np.float64)
-    return np.asarray(exact[:, positive] - np.logaddexp.reduce(np.delete(exact, positive, axis=1), axis=1))
 
 
 def _told(measure: str, found: Figure) -> str:

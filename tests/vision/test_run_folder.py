@@ -140,10 +140,23 @@ def encoder(path: Path) -> None:
     path.with_suffix(".json").write_text(json.dumps(about))
 
 
-def test_where_nothing_was_done_there_is_no_folder(tmp_path: Path) -> None:
+def test_where_nothing_was_done_nothing_but_the_lock_is_left(tmp_path: Path) -> None:
     recipe = small.written(tmp_path / "small.toml")
     with pytest.raises(DataError):
         crossval.run(recipe, tmp_path / "nowhere", tmp_path / "out")
     with pytest.raises(RecipeError):
         crossval.run(tmp_path / "gone.toml", tmp_path / "nowhere", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+
+
+def test_a_refused_command_leaves_the_claim_of_a_run_that_has_no_result_yet(photos: Path, tmp_path: Path) -> None:
+    mine = load(small.written(tmp_path / "mine.toml"))
+    other = load(small.written(tmp_path / "other.toml", toml=small.TOML.replace("epochs = ", "epochs = 1")))
+    assert other.sha256 != mine.sha256
+    with opened(mine, photos, tmp_path / "out"):  # in its first epoch
+        claims = {name: (tmp_path / "out" / name).read_text() for name in ("recipe.sha256", "data.sha256")}
+        for _ in range(2):
+            with pytest.raises(CheckpointError, match="another recipe"), opened(other, photos, tmp_path / "out"):
+                pass
+        assert {name: (tmp_path / "out" / name).read_text() for name in claims} == claims
+    assert not (tmp_path / "out" / "recipe.sha256").exists()

@@ -15,6 +15,7 @@ from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.preprocess import Preprocess
 from mpoxlens.schema import ImageRecord
 from mpoxlens.vision.backbones import create
+from mpoxlens.vision.checkpoint import NETWORK, keep
 from mpoxlens.vision.probe import Probe
 from mpoxlens.vision.recipe import ModelRecipe
 from mpoxlens.vision.teachers import Eye, Frozen, fitted, innocent, of_bundle, of_run
@@ -131,8 +132,7 @@ def run_folder(folder: Path, people: Manifest, model: ModelRecipe) -> Path:
     for part, seed in (("fold0", 0), ("fold1", 1), ("final", 2)):
         torch.manual_seed(seed)
         (folder / part).mkdir()
-        average = create(model, 4).state_dict()
-        torch.save({"average": average, "best": {"weights": {}}}, folder / part / "checkpoint.pt")
+        keep(create(model, 4), folder / part)
     return folder
 
 
@@ -147,8 +147,8 @@ def test_the_network_of_the_fold_is_the_one_that_judges(tmp_path: Path) -> None:
         found = of_run(folder, LABELS, people, held_out)(VIEWS)
         torch.testing.assert_close(found[0], logits, msg=part)
         torch.testing.assert_close(found[1], embedding, msg=part)
-    (folder / "fold1" / "checkpoint.pt").write_bytes(b"cut")
-    with pytest.raises(CheckpointError, match=r"fold1/checkpoint\.pt: missing, damaged or of another network"):
+    (folder / "fold1" / NETWORK).write_bytes(b"cut")
+    with pytest.raises(CheckpointError, match=r"fold1/network\.safetensors: missing, damaged or of another network"):
         of_run(folder, LABELS, people, {"c3"})
     (folder / "bundle" / "bundle.json").unlink()
     with pytest.raises(DataError, match=r"no finished run: bundle\.json is missing or damaged; let mpoxlens train"):

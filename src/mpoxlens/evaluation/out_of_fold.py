@@ -144,7 +144,9 @@ def _network(folder: Path, recipe: Recipe, classes: int) -> Classifier:
     try:
         model.load_state_dict(load_file(path))
     except FileNotFoundError:
-        raise CheckpointError(str(path), "no such file", MEND) from None
+        again = f"remove {folder / 'outputs.npz'} and give the run's command again: it goes on from the checkpoint"
+        mend = again if (folder / "checkpoint.pt").exists() else MEND
+        raise CheckpointError(str(path), "no such file", mend) from None
     except (RuntimeError, OSError, SafetensorError):
         raise CheckpointError(str(path), "damaged, or of another recipe", MEND) from None
     return model.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError  # only to name the error; loading is weights_only
@@ -19,7 +20,7 @@ NETWORK = "network.safetensors"  # in a fit's folder; the checkpoint holds what 
 State = dict[str, Any]
 DAMAGED = (  # what reading a checkpoint raises when it is damaged or none
     *(RuntimeError, KeyError, EOFError, OSError, ValueError, UnpicklingError, TypeError, AttributeError),
-    *(BadZipFile, NotImplementedError),
+    *(BadZipFile, NotImplementedError, zlib.error),
 )
 
 

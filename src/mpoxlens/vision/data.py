@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -116,8 +115,7 @@ def batches(variants: Variants, keys: Sequence[Key], size: int, part: int = 0, o
 
     Threads do it, not processes: OpenCV lets go of the interpreter, and the photographs need not be sent.
     """
-    pool, inner = ThreadPoolExecutor(max(1, cores() // of)), cv2.getNumThreads()
-    cv2.setNumThreads(1)  # the pool's threads are enough: more would take the network's
+    pool = ThreadPoolExecutor(max(1, cores() // of))
 
     def start(first: int) -> tuple[list[Key], list[Key], list[Future[Pixels]]]:
         whole = list(keys[first : first + size])
@@ -133,7 +131,6 @@ def batches(variants: Variants, keys: Sequence[Key], size: int, part: int = 0, o
             yield Batch(whole, own, np.stack([view.result() for view in views]), part < len(whole))
     finally:
         pool.shutdown(cancel_futures=True)
-        cv2.setNumThreads(inner)
 
 
 def cores() -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from accelerate import Accelerator
@@ -57,13 +59,25 @@ def fit(
         raise TrainingError("unlabelled photographs", "nobody teaches them", "name distil.teachers in the recipe")
     run = _Run(recipe, data, folder, teacher)
     run.resume()
-    for epoch in range(run.epoch, recipe.train.epochs):
-        if run.stopped:
-            break
-        run.one_epoch(epoch, tell or (lambda _done, _of, _loss: None))
-        run.look(epoch + 1)
-        run.save(epoch + 1)
+    with _one_thread_of_opencv():
+        for epoch in range(run.epoch, recipe.train.epochs):
+            if run.stopped:
+                break
+            run.one_epoch(epoch, tell or (lambda _done, _of, _loss: None))
+            run.look(epoch + 1)
+            run.save(epoch + 1)
     return run.finished()
+
+
+@contextmanager
+def _one_thread_of_opencv() -> Iterator[None]:
+    """Leave the cores to the network: batches are prepared in several threads anyhow."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 class _Run:

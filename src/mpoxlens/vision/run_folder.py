@@ -64,7 +64,8 @@ def opened(recipe: Recipe, data: Path, out: Path, claim: str = "", fits: Sequenc
     """
     asked = {RECIPE: f"{recipe.sha256} {claim}".strip()}
     try:
-        with progress() as shown, _given_back(recipe, out):
+        out.mkdir(parents=True, exist_ok=True)
+        with progress() as shown, _given_back(recipe, out) as claims:
             tell = shown if is_main() else silent
             with FileLock(out / ".lock"):  # another process of the same run waits for the tables
                 _check_claims(out, asked, f"of another recipe than {recipe.path.name} as it is now")
@@ -72,7 +73,7 @@ def opened(recipe: Recipe, data: Path, out: Path, claim: str = "", fits: Sequenc
                 manifest = workspace.clean()
                 about = {DATA: manifest.sha256}
                 _check_claims(out, about, f"of other photographs, labels or clusters than {data}")
-                _claim(out, asked | about)
+                claims += _claim(out, asked | about)
                 _keep(recipe, out / KEPT_RECIPE)
             yield Run(recipe, workspace, manifest, load_pixels(manifest.root, manifest.records), out, tell)
     except OSError as error:
@@ -81,19 +82,17 @@ def opened(recipe: Recipe, data: Path, out: Path, claim: str = "", fits: Sequenc
 
 
 @contextmanager
-def _given_back(recipe: Recipe, out: Path) -> Iterator[None]:
-    """Make the folder; at the end, leave it unclaimed if there is no result, and remove it if nothing is in it."""
-    new = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
+def _given_back(recipe: Recipe, out: Path) -> Iterator[list[str]]:
+    """Hand out a list of the claims that are made; at the end, take these back if there is no result."""
+    made: list[str] = []
     try:
-        yield
+        yield made
     finally:
-        if (out / RECIPE).exists() and not any(path.name in RESULTS for path in out.rglob("*")):
-            for path in (out / RECIPE, out / DATA, out / KEPT_RECIPE):
-                if path.resolve() != recipe.path.resolve():  # which whoever wrote it may keep here
-                    path.unlink(missing_ok=True)
-        if new and {path.name for path in out.iterdir()} <= {".lock"}:
-            shutil.rmtree(out, ignore_errors=True)  # another process may have just begun there
+        with FileLock(out / ".lock"):
+            if made and not any(path.name in RESULTS for path in out.rglob("*")):
+                for path in (*(out / name for name in made), out / KEPT_RECIPE):
+                    if path.resolve() != recipe.path.resolve():  # which whoever wrote it may keep here
+                        path.unlink(missing_ok=True)
 
 
 def _check_claims(out: Path, asked: Mapping[str, str], other: str) -> None:
@@ -102,10 +101,12 @@ def _check_claims(out: Path, asked: Mapping[str, str], other: str) -> None:
             raise CheckpointError(str(out), f"it holds a run {other}", "name a new folder with --out")
 
 
-def _claim(out: Path, asked: Mapping[str, str]) -> None:
-    for name, value in asked.items():
-        if not (out / name).exists():
-            write_text(value + "\n", out / name)
+def _claim(out: Path, asked: Mapping[str, str]) -> list[str]:
+    """Write the claims that do not stand there yet, and return their names."""
+    missing = [name for name in asked if not (out / name).exists()]
+    for name in missing:
+        write_text(asked[name] + "\n", out / name)
+    return missing
 
 
 def _keep(recipe: Recipe, path: Path) -> None:

@@ -19,6 +19,7 @@ from mpoxlens.evaluation.crossfit import calibrated
 from mpoxlens.evaluation.metrics import Doubles, Flags, Rows
 from mpoxlens.evaluation.paired import aligned, cluster_bootstrap_difference, delong
 from mpoxlens.evaluation.predictions import Predictions
+from mpoxlens.schema import Floats
 
 SPECIFICITY = 0.9
 TITLES = {
@@ -33,9 +34,13 @@ Statistic = Callable[[Predictions, Doubles], Doubles]  # rows and weights [B, N]
 
 def mpox_scores(p: Predictions) -> Doubles:
     """Return the log-odds [N] of the positive label, uncalibrated and not cut off, so that none are tied by it."""
-    logits = p.logits.astype(np.float64)
-    others = np.delete(logits, p.positive, axis=1)
-    return np.asarray(logits[:, p.positive] - np.logaddexp.reduce(others, axis=1))
+    return log_odds(p.logits, p.positive)
+
+
+def log_odds(logits: Floats, positive: int) -> Doubles:
+    """Return the log-odds [N] of one label against all others from logits [N, C]."""
+    exact = logits.astype(np.float64)
+    return np.asarray(exact[:, positive] - np.logaddexp.reduce(np.delete(exact, positive, axis=1), axis=1))
 
 
 def auroc(p: Predictions, weights: Doubles) -> Doubles:

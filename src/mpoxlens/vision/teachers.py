@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -23,7 +25,7 @@ from mpoxlens.errors import CheckpointError, DataError
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.preprocess import Preprocess
 from mpoxlens.vision.backbones import Classifier, create
-from mpoxlens.vision.checkpoint import DAMAGED, read
+from mpoxlens.vision.checkpoint import NETWORK
 from mpoxlens.vision.probe import Probe
 from mpoxlens.vision.recipe import ModelRecipe
 
@@ -151,7 +153,7 @@ def of_run(folder: Path, labels: Sequence[str], manifest: Manifest, held_out: Se
     Raises:
         DataError: every network of the run has learned from a held-out cluster, or from photographs that the manifest
             lacks, so that nobody can tell; or its labels are others.
-        CheckpointError: a checkpoint is missing or damaged.
+        CheckpointError: the network that a fit left is missing or damaged.
     """
     part = (
         innocent(Predictions.read(folder / "predictions.parquet"), manifest, held_out, folder) if held_out else "final"
@@ -162,7 +164,7 @@ def of_run(folder: Path, labels: Sequence[str], manifest: Manifest, held_out: Se
         str(about["backbone"]), "none", 0, spec.preprocess.size, pool=str(about.get("pool", ModelRecipe.pool))
     )
     model = create(recipe, len(spec.labels))
-    _load(model, folder / part / "checkpoint.pt")
+    _load(model, folder / part / NETWORK)
     return Network(model.eval(), spec.preprocess, _columns(spec.labels, labels, folder))
 
 
@@ -205,8 +207,7 @@ def _spec(path: Path) -> Spec:
 
 def _load(model: Classifier, path: Path) -> None:
     try:
-        state = read(path)
-        model.load_state_dict(state["best"]["weights"] or state["average"])  # what early stopping kept
-    except DAMAGED:
+        model.load_state_dict(load_file(path))
+    except (RuntimeError, OSError, SafetensorError):
         mend = "let mpoxlens train go on in that folder, or name another teacher"
         raise CheckpointError(f"teacher {path}", "missing, damaged or of another network", mend) from None

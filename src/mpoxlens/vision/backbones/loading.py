@@ -48,7 +48,12 @@ def _take_places(network: Any, state: Mapping[str, Tensor]) -> None:
     given, own = state.get("pos_embed"), getattr(network, "pos_embed", None)
     if given is None or own is None or given.shape == own.shape or not hasattr(network, "set_input_size"):
         return
-    side = math.isqrt(given.shape[1] - (own.shape[1] - network.patch_embed.num_patches))
+    if given.ndim != 3 or given.shape[-1] != own.shape[-1]:
+        return
+    places = given.shape[1] - (own.shape[1] - network.patch_embed.num_patches)
+    side = math.isqrt(max(places, 0))
+    if not side or side**2 != places:
+        return
     size = side * network.patch_embed.patch_size[0]
     network.set_input_size(img_size=(size, size))
 
