@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,10 +37,12 @@ from mpoxlens.vlm.talk import DIAGNOSIS, MAX_BEFORE, Exchange, Talk
 
 CHECKER = jsonschema.Draft202012Validator(json.loads(schema_text()))
 HISTORY = ClinicalInfo(age=31, fever=True, itch=False)
+ADDED = "They are pustules. The photo can be judged."
 UNFIT = (
     "Yes, this is certainly mpox. No, it is measles. The chance is 3 %. You cannot infect others. "
     "It looks like scabies. They have dermatitis. It comes from a virus. Take 400 mg of aspirin. "
-    "See www.example.org. <photo> is here. There are small round spots. There are small round spots. And an unfinish"
+    "See www.example.org. <photo> is here. It is heat rash. Go to work as usual. There are no spots. "
+    "They are pustules. They are\npustules. The drawing shows vesicles. The photo can be judged. It is a vesic"
 )
 
 
@@ -154,9 +157,9 @@ def test_whatever_the_model_writes_the_words_fit_the_number(assistant: Assistant
     answer = talk.ask("What do you see?")
     verdict = talk.found.verdict
     assert verdict is not None
-    assert answer.text == compose(verdict, "There are small round spots.")
+    assert answer.text == f"{compose(replace(verdict, next_step=''))} {ADDED} {verdict.next_step}"
     follow_up = talk.ask("What else?").text
-    assert follow_up == f"There are small round spots. {compose(replace(verdict, reasons=(), next_step=''))}"
+    assert follow_up == f"{ADDED} {compose(replace(verdict, reasons=(), next_step=''))}"
 
 
 def test_a_follow_up_that_adds_nothing_says_again_what_was_found(assistant: Assistant, photo: Path) -> None:
@@ -167,7 +170,7 @@ def test_a_follow_up_that_adds_nothing_says_again_what_was_found(assistant: Assi
 
 def test_photo_history_and_recent_talk_go_with_every_question(assistant: Assistant, photo: Path) -> None:
     talk = assistant.about_photo(photo, HISTORY)
-    talk.write = writer = Writer("It is round.")
+    talk.write = writer = Writer("It is a papule.")
     for question in ("What do you see?", "And the edges?", "x" * MAX_BEFORE, "What else?"):
         talk.ask(question)
     second, last = writer.told[1], writer.told[3]
@@ -176,7 +179,7 @@ def test_photo_history_and_recent_talk_go_with_every_question(assistant: Assista
         assert turns[1].text.startswith(PHOTO + SKIN)
         assert "The person is 31 years old." in turns[1].text
     assert [turn.role for turn in second] == ["system", "user", "assistant", "user"]
-    assert "It is round." in second[2].text
+    assert "It is a papule." in second[2].text
     assert len(last) == 2  # what came before is too long to be read again
 
 
@@ -189,7 +192,9 @@ def test_nothing_is_written_of_what_is_decided_or_refused(assistant: Assistant, 
 
 
 @given(
-    st.lists(st.sampled_from(["It is round. ", "Yes. ", "A 3 % b. ", "Red\nspots! ", "e.g. ", "end "]), max_size=8),
+    st.lists(
+        st.sampled_from(["It is a papule. ", "Yes. ", "A 3 % b. ", "There is\none spot. ", "e.g. ", "end "]), max_size=8
+    ),
     st.data(),
 )
 def test_sentences_do_not_hang_on_the_pieces(words: list[str], data: st.DataObject) -> None:
@@ -197,7 +202,47 @@ def test_sentences_do_not_hang_on_the_pieces(words: list[str], data: st.DataObje
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert list(fit_sentences(pieces)) == list(fit_sentences([text]))
-    assert words[:1] != ["It is round. "] or next(fit_sentences(pieces)) == "It is round."
+    assert words[:1] != ["It is a papule. "] or next(fit_sentences(pieces)) == "It is a papule."
+
+
+SHOWN = [
+    "There are many (10 or more) spots.",
+    "They lie in the upper left, upper right and lower right quarters of the picture.",
+    "Only in the lower left quarter.",
+    "It is dark skin.",
+    "They are crusts.",
+    "IT IS  TOO DARK.",
+    "Take it again near a window or a lamp.",
+]
+KEPT_BACK = [
+    "It is heat rash.",
+    "Go to work as usual.",
+    "It is a bruise.",
+    "They are pustules of smallpox.",
+    "There are no spots.",
+    "Nowhere: the drawn skin is bare.",
+    "There are spots.",
+    "There are 0 spots.",
+    "The skin is fine.",
+    "The skin is dark, so it is heat rash.",
+    "Only in the mind.",
+    "See a clinician if you feel ill or worried, or if you met someone who has mpox.",
+    "They are crusts",
+    "The photo can be judged: it is nothing.",
+]
+
+
+@pytest.mark.parametrize("sentence", SHOWN)
+def test_a_sentence_of_the_templates_is_shown(sentence: str) -> None:
+    assert list(fit_sentences([sentence])) == [" ".join(sentence.split())]
+
+
+@pytest.mark.parametrize("sentence", KEPT_BACK)
+def test_any_other_sentence_is_not(sentence: str) -> None:
+    assert list(fit_sentences([f"They are crusts. {sentence} It is a papule."])) in (
+        ["They are crusts.", "It is a papule."],
+        ["They are crusts."],  # an end was missing, so that two were one
+    )
 
 
 def test_what_the_gate_refuses_is_not_judged(assistant: Assistant, grey: Path) -> None:
@@ -227,6 +272,8 @@ def test_contact_with_a_case_forbids_unlikely(assistant: Assistant, photo: Path)
         ("\u200b\u200b", "the question: it has no letters; "),
         ("why " * 10_000, "the question: it has 10000 words; ask in 300 words or fewer"),
         ("w" * 1_000_000, "the question: it has 1000000 characters; ask in 3000 characters or fewer"),
+        ("\ufdfa" * 250, "the question: it has 751 words; ask in 300 words or fewer"),  # 18 characters, 4 words
+        ("\u33af" * 900, "the question: it has 5400 characters; ask in 3000 characters or fewer"),  # rad\u2215s2
     ],
 )
 def test_impossible_questions_are_one_line(assistant: Assistant, photo: Path, question: str, line: str) -> None:
@@ -234,6 +281,20 @@ def test_impossible_questions_are_one_line(assistant: Assistant, photo: Path, qu
         assistant.ask(photo, question=question)
     with pytest.raises(MpoxlensError, match=re.escape(line)):
         assistant.ask(photo, turns=[Exchange(question, "It is.")])
+
+
+def test_a_prompt_of_too_many_tokens_is_one_line(assistant: Assistant, photo: Path) -> None:
+    line = r"the question: with the photo and what was said before it has \d+ tokens, and 2048 are read; ask in fewer"
+    with pytest.raises(MpoxlensError, match=line):
+        assistant.ask(photo, question="한" * 1000)  # of this tokenizer 3 tokens each
+
+
+def test_more_than_the_processor_can_hold_is_one_line(
+    assistant: Assistant, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assistant.model, "encode_photo", lambda _: torch.empty(1 << 50))
+    with pytest.raises(MpoxlensError, match="memory: it does not suffice for this model"):
+        assistant.about_photo(photo)
 
 
 def test_bad_photographs_and_answers_are_refused_as_in_the_clinic(assistant: Assistant, photo: Path) -> None:
@@ -343,12 +404,12 @@ def test_more_questions_may_follow(
     assistant: Assistant, photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talk = assistant.about_photo(photo)
-    talk.write = Writer("The edges are sharp.")
+    talk.write = Writer("It is sharp and bright enough, and skin fills enough of it.")
     monkeypatch.setattr("sys.stdin", io.StringIO(f"And the edges?\n{'why ' * 400}\n\nnever read\n"))
     ask_command._follow_up(talk)
     out, err = capsys.readouterr()
     assert out.startswith("I cannot tell whether this is mpox: ")
-    assert "The edges are sharp." in out
+    assert "It is sharp and bright enough" in out
     assert "mpoxlens: the question: it has 400 words; ask in 300 words or fewer" in err
     assert [turn.question for turn in talk.turns] == ["And the edges?"]
 

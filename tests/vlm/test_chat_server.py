@@ -9,6 +9,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -24,6 +25,7 @@ from tiny_assistant import biased, photograph, save
 
 from mpoxlens import cli
 from mpoxlens.cli_vlm import VERBS
+from mpoxlens.datasets.phantom import STAGES
 from mpoxlens.schema import ClinicalInfo
 from mpoxlens.vlm import chat_server
 from mpoxlens.vlm.answer import percent
@@ -183,6 +185,7 @@ REFUSED: list[tuple[Json, str]] = [
     (user(shown(b"a"), said("why " * 10_000)), "the question: it has 10000 words"),
     (user(shown(b"a"), said('history: {"feverish": true}')), "history: feverish: no such question"),
     (user(shown(b"a"), said("History: I had a fever.")), "history: it holds a NoneType, not an object"),
+    (user(shown(b"a"), said('history: {"\\ud800": true}')), "history: it holds a NoneType, not an object"),
     (user({"type": "input_audio"}), "messages: content: a part is neither text nor image_url"),
     ({"role": "user", "content": 3}, "messages: content: it is neither a text nor a list of parts"),
     ({"role": "tool", "content": "x"}, "messages: one has no role of user, assistant or system"),
@@ -207,6 +210,9 @@ def test_what_is_refused_is_one_line(desk: TestClient, photo: bytes, message: Js
         (b"{", "the body: it is not JSON"),
         (b"[" * 100_000, "the body: it is not JSON"),
         (b"[]", "the body: it is not an object"),
+        (b'{"history": {"\\ud800": true}}', "the body: a text in it holds half a character"),
+        (b'{"messages": [{"role": "user", "content": "\\ud800"}]}', "the body: a text in it holds half a character"),
+        (b'{"model": "\xed\xa0\x80"}', "the body: a text in it holds half a character"),
         (b'{"messages": []}', "messages: they are no list of 1 to 64"),
         (b'{"messages": [{"role": "user", "content": "x"}], "n": 2}', "n: there is one answer to a question"),
     ],
@@ -269,11 +275,12 @@ def test_what_goes_wrong_while_words_come_ends_the_stream_in_one_line(
 
 def test_who_hangs_up_stops_the_model(assistant: Assistant, photo: bytes) -> None:
     left: list[bool] = []
+    stages = cycle(STAGES)
 
     def endless(_turns: object) -> Iterator[str]:
         try:
             while True:
-                yield f"It is {len(left)} a. "
+                yield f"They are {next(stages)}s. "
                 yield f"And {time.monotonic_ns()} b. "
         finally:
             left.append(True)

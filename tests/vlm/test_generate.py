@@ -9,7 +9,7 @@ import torch
 from tiny_vlm import asked, made
 
 from mpoxlens.errors import DataError, MpoxlensError
-from mpoxlens.vlm.generate import batch_of, first_logits, generate, stream, training_batch
+from mpoxlens.vlm.generate import batch_of, enough_memory, first_logits, generate, stream, training_batch
 from mpoxlens.vlm.prompts import answer_ids
 
 Pair = tuple[Any, Any]
@@ -87,16 +87,25 @@ def test_an_error_while_writing_reaches_the_reader(pair: Pair) -> None:
 def test_too_little_memory_is_told_in_one_line(pair: Pair) -> None:
     model, tokenizer = pair
 
-    def full(*_: object) -> None:
+    def gpu(*_: object) -> None:
         raise torch.OutOfMemoryError("tried to allocate")
 
-    hook = model.language.register_forward_pre_hook(full)
-    try:
-        for ask in (generate, stream):
-            with pytest.raises(MpoxlensError, match="memory: it does not suffice for this model"):
-                list(ask(model, tokenizer, asked(model, tokenizer, "Is it?")))
-    finally:
-        hook.remove()
+    def processor(*_: object) -> None:
+        torch.empty(1 << 50)  # 4 PiB
+
+    for full in (gpu, processor):
+        hook = model.language.register_forward_pre_hook(full)
+        try:
+            for ask in (generate, stream):
+                with pytest.raises(MpoxlensError, match="memory: it does not suffice for this model"):
+                    list(ask(model, tokenizer, asked(model, tokenizer, "Is it?")))
+        finally:
+            hook.remove()
+
+
+def test_another_error_is_not_taken_for_too_little_memory() -> None:
+    with pytest.raises(RuntimeError, match="shape"), enough_memory():
+        torch.empty(3).view(2, 2)
 
 
 def test_batches_by_hand() -> None:

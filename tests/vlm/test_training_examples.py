@@ -137,6 +137,8 @@ def test_shipped_recipes_are_read(name: str, request: pytest.FixtureRequest) -> 
         ("[train]\nsoft = 1.5", "train.soft = 1.5: impossible"),
         ("[model]\nrank = 0", "model.rank = 0: impossible"),
         ("[tune]\nrank = 1", "'tune': no such section"),
+        ('[data]\nlabels = ["mpox", "healthy"]\nwithout = ["healthy"]', "train.mismatched = 0.3: impossible"),
+        ("[train]\nmismatched = -0.1", "train.mismatched = -0.1: impossible"),
     ],
 )
 def test_a_wrong_recipe_is_refused(text: str, message: str, tmp_path: Any) -> None:

@@ -130,6 +130,9 @@ def test_figures_that_were_divided_multiply_to_the_source() -> None:
     law = TABLE.law("mpox", "endemic")
     palms = law.yes("palms_and_soles", "5 lesions or more")
     assert palms * law.yes("monomorphic", "palms and soles") == pytest.approx(0.5, abs=0.001)
+    law = TABLE.law("chickenpox", "endemic")
+    palms = law.yes("palms_and_soles", "5 lesions or more")
+    assert palms * law.yes("monomorphic", "palms and soles") == pytest.approx(0.15)  # specificity 85 %
 
 
 @pytest.mark.real_data

@@ -29,7 +29,7 @@ from mpoxlens.vlm.answer import answer_logits
 from mpoxlens.vlm.base import build
 from mpoxlens.vlm.features import preprocess_of
 from mpoxlens.vlm.fetch import fetch_base, shipped_adapter
-from mpoxlens.vlm.generate import MOST, batch_of, first_logits, out_of_memory, stream
+from mpoxlens.vlm.generate import MOST, batch_of, enough_memory, first_logits, stream
 from mpoxlens.vlm.model import MpoxVlm
 from mpoxlens.vlm.prompts import Turn, answer_ids, conversation, prompt_ids
 from mpoxlens.vlm.rules_file import POSITIVE, Rules, read_rules
@@ -112,10 +112,8 @@ class Assistant:
             MpoxlensError: the memory does not suffice.
         """
         info = check_info(info)
-        try:
+        with enough_memory():
             return self._talk(_read(photo), info)
-        except (torch.OutOfMemoryError, MemoryError):
-            raise out_of_memory() from None
 
     def ask(
         self,

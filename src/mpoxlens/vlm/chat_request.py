@@ -86,13 +86,22 @@ class _Said:
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        data = json.loads(body)
+        data = _loads(body)
+    except UnicodeEncodeError:
+        raise _form("the body", "a text in it holds half a character (a lone surrogate)") from None
     except (ValueError, RecursionError):
         raise _form("the body", "it is not JSON") from None
     if not isinstance(data, dict):
         raise _form("the body", "it is not an object")
     if data.get("n") not in (None, 1):
         raise MpoxlensError("n", "there is one answer to a question", "leave it out")
+    return data
+
+
+def _loads(text: bytes | str) -> Any:
+    """Return what JSON says; UnicodeEncodeError, a ValueError, where half a character could never be sent back."""
+    data = json.loads(text)
+    json.dumps(data, ensure_ascii=False).encode()
     return data
 
 
@@ -161,7 +170,7 @@ def _history(data: Mapping[str, Any], said: Sequence[_Said]) -> ClinicalInfo:
     given: list[object] = [] if data.get("history") is None else [data["history"]]
     for text in (text for one in said if one.role == "user" for text in one.histories):
         try:
-            given.append(json.loads(text) if len(text) <= MAX_HISTORY else None)
+            given.append(_loads(text) if len(text) <= MAX_HISTORY else None)
         except (ValueError, RecursionError):
             given.append(None)
     if len(given) > 1:

@@ -82,10 +82,10 @@ def tiny(vocabulary: int = 300) -> MpoxVlmConfig:
 
 
 def mini() -> MpoxVlmConfig:
-    """Return the size that is shipped: CLIP ViT-B/16, DINOv2-S/14 and SmolLM2-135M, 1 + 4 x 4 visual tokens of each.
+    """Return the size to be shipped: CLIP ViT-B/16, DINOv2-S/14 and SmolLM2-135M, 1 + 4 x 4 visual tokens of each.
 
-    The class token and the last layer are read because a probe tells mpox better by them than by patches (the paper
-    states neither; LLaVA reads the patches of the last layer but one).
+    The class token and the last layer are read; LLaVA reads the patches of the last layer but one, and the paper states
+    neither.
     """
     text = LlamaConfig(
         vocab_size=49152,

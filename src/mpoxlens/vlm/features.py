@@ -160,7 +160,7 @@ class _Eyes:
 
 
 def _fast(model: MpoxVlm) -> bool:
-    """Whether the processor multiplies bfloat16 itself, which is nearly three times as fast; features hardly change."""
+    """Whether the processor multiplies bfloat16 itself."""
     return model.device.type == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
@@ -16,6 +17,7 @@ from mpoxlens.vlm.model import MpoxVlm
 from mpoxlens.vlm.prompts import IGNORED
 
 MOST = 160  # tokens of an answer
+CPU_FULL = "DefaultCPUAllocator: can't allocate memory"
 
 
 def batch_of(prompts: Sequence[Sequence[int]], pad: int) -> dict[str, Tensor]:
@@ -54,10 +56,8 @@ def generate(
         MpoxlensError: the memory does not suffice.
     """
     length = inputs["input_ids"].shape[1]
-    try:
+    with enough_memory():
         found: Any = model.generate(**_settings(model, tokenizer, inputs, most, temperature))
-    except (torch.OutOfMemoryError, MemoryError):
-        raise out_of_memory() from None
     return [text.strip() for text in tokenizer.batch_decode(found[:, length:], skip_special_tokens=True)]
 
 
@@ -76,10 +76,9 @@ def stream(
     with ThreadPoolExecutor(1, "answer") as pool:
         done = pool.submit(_write, model, settings)
         try:
-            yield from pieces
-            done.result()  # an error while writing is raised here
-        except (torch.OutOfMemoryError, MemoryError):
-            raise out_of_memory() from None
+            with enough_memory():
+                yield from pieces
+                done.result()  # an error while writing is raised here
         finally:
             left.set()
 
@@ -111,6 +110,18 @@ def _settings(
     return given | chosen | ends | {"max_new_tokens": most}
 
 
-def out_of_memory() -> MpoxlensError:
-    """Return one line for a machine that is too small."""
-    return MpoxlensError("memory", "it does not suffice for this model", "close other programs, or ask of fewer photos")
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Say in one line that the machine is too small, on a GPU or not.
+
+    Raises:
+        MpoxlensError: the memory does not suffice for what is done inside.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch.OutOfMemoryError is a RuntimeError, and what the processor's allocator raises is a plain one.
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and CPU_FULL not in str(error):
+            raise
+        mend = "close other programs, or ask of fewer photos"
+        raise MpoxlensError("memory", "it does not suffice for this model", mend) from None

@@ -16,8 +16,7 @@ from mpoxlens.vlm.generate import batch_of
 from mpoxlens.vlm.loss import pair_logits
 from mpoxlens.vlm.model import MpoxVlm
 from mpoxlens.vlm.prompts import answer_ids, conversation, prompt_ids
-
-QUESTION = "Could this be mpox?"
+from mpoxlens.vlm.talk import DIAGNOSIS
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Prompt:
     """A question after the diagnosis of a picture."""
 
     picture: str  # `Picture.key`
-    question: str = QUESTION
+    question: str = DIAGNOSIS
     history: str = ""
     view: int = 0
 

@@ -21,6 +21,8 @@ SYSTEM = (
     "You give no diagnosis and no treatment, and you say when you cannot tell."
 )
 MAX_WORDS = 300  # of a question; the longest of our templates has 40
+MAX_CHARACTERS = 3000  # of a question; a word may be of any length
+MAX_TOKENS = 2048  # of a prompt, visual tokens included; a character may be several tokens
 IGNORED = -100  # label of a token that is not learned
 
 # LLaVA-1.5's turns, for tokenizers without a template of their own, such as that of LLaMA-2-7B.
@@ -90,15 +92,23 @@ def _without_control(text: str) -> str:
 
 
 def _asked(question: str) -> str:
-    words = len(question.split())
-    if not words:
+    if not question.split():
         raise MpoxlensError("the question", "it is empty", 'ask, for example, "Could this be mpox?"')
-    if words > MAX_WORDS:
-        raise MpoxlensError("the question", f"it has {words} words", f"ask in {MAX_WORDS} words or fewer")
+    _check_length(question)  # of a text without end nothing else should be worked out
     text = harmless(question)
     if not text:
         raise MpoxlensError("the question", "it has no letters", 'ask, for example, "Could this be mpox?"')
+    _check_length(text)  # NFKC writes one character as up to 18
     return text
+
+
+def _check_length(text: str) -> None:
+    words = len(text.split())
+    if words > MAX_WORDS:
+        raise MpoxlensError("the question", f"it has {words} words", f"ask in {MAX_WORDS} words or fewer")
+    if len(text) > MAX_CHARACTERS:
+        why, mend = f"it has {len(text)} characters", f"ask in {MAX_CHARACTERS} characters or fewer"
+        raise MpoxlensError("the question", why, mend)
 
 
 def with_place_holders(tokenizer: Any, config: MpoxVlmConfig) -> Any:
@@ -126,8 +136,16 @@ def with_place_holders(tokenizer: Any, config: MpoxVlmConfig) -> Any:
 
 
 def prompt_ids(turns: Sequence[Turn], tokenizer: Any, config: MpoxVlmConfig) -> list[int]:
-    """Return the ids of the turns up to where the next answer begins, a place holder for each visual token."""
-    return _expanded(_ids(turns, tokenizer, prompt=True), config)
+    """Return the ids of the turns up to where the next answer begins, a place holder for each visual token.
+
+    Raises:
+        MpoxlensError: they have more than `MAX_TOKENS`.
+    """
+    ids = _expanded(_ids(turns, tokenizer, prompt=True), config)
+    if len(ids) > MAX_TOKENS:
+        why = f"with the photo and what was said before it has {len(ids)} tokens, and {MAX_TOKENS} are read"
+        raise MpoxlensError("the question", why, "ask in fewer words, or begin anew")
+    return ids
 
 
 def training_ids(turns: Sequence[Turn], tokenizer: Any, config: MpoxVlmConfig) -> tuple[list[int], list[int]]:

@@ -67,7 +67,8 @@ class TrainRecipe:
     no_history: float = 0.35
     """Share of the former that come without any history."""
     mismatched: float = 0.3
-    """Share of the histories that are drawn for another label than the photograph's: only where the two disagree does
+    """Share of the histories that are drawn for another rash than the photograph's, so that there must be two in
+    data.labels: only where the two disagree does
     it show that both count. What a yes is worth is then the exact combination alone, and no word of the answer is
     learned."""
     soft: float = 0.7
@@ -164,7 +165,8 @@ def _check(recipe: VlmRecipe) -> None:
             f"train.{name}": 0 <= getattr(t, name) < math.inf
             for name in ("weight_decay", "weight_answer", "inverse_penalty")
         },
-        **{f"train.{name}": 0 <= getattr(t, name) <= 1 for name in ("diagnosis", "no_history", "mismatched", "soft")},
+        **{f"train.{name}": 0 <= getattr(t, name) <= 1 for name in ("diagnosis", "no_history", "soft")},
+        "train.mismatched": t.mismatched == 0 or (0 < t.mismatched <= 1 and len(set(d.labels) - set(d.without)) >= 2),
         "rules.sensitivity": 0 < recipe.rules.sensitivity <= 1,
         "rules.alpha": 0 < recipe.rules.alpha < 0.5,
     }

@@ -1,38 +1,34 @@
-"""What the language model writes, sentence by sentence, without what it must not say.
+"""What the language model writes, sentence by sentence, and of it only what it was taught to say of a picture.
 
-The decision and its number are said by `answer.compose`. Of the model's own words only whole sentences stay that pass
-no judgement, name no disease and no treatment, deny nothing and lead nowhere: a small model that is asked to may write
-anything.
+The decision and its number are said by `answer.compose`. Of the model's own words only sentences stay that belong to a
+closed set: those of the templates on how good a photograph is and on what is seen in it. No list of forbidden words
+would do: "It is heat rash." and "Go to work as usual." hold none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 
-from mpoxlens.vlm.answer import SENTENCE, without_judgement
+from mpoxlens.datasets.phantom import STAGES
+from mpoxlens.evaluation.tone import TONE_BANDS
+from mpoxlens.vlm.instructions.drawn import BANDS, QUARTERS
+from mpoxlens.vlm.instructions.templates import topics
+
+SENTENCE = re.compile(r"(?<=[.!?])\s+")
+KINDS = ("quality", "description")
+DENIED = "none"  # the case of no spots; on skin with a rash it would contradict the number
+DRAWN = re.compile(r"\bdraw", re.IGNORECASE)  # what is said of drawings alone
 
 TREATMENT_REFUSED = "Treatment is for a clinician to decide, not for this tool."
-# Treatments and doses are a clinician's to name.
+# Questions about treatments and doses are refused.
 TREATMENT = re.compile(
     r"""\b(treat\w*|medic\w*|remed(y|ies)|drugs?|dos(e[sd]?|age|ing)|tablets?|pills?|antibiotics?|antivirals?|creams?|
     ointments?|tecovirimat|tpoxx|\w*cidofovir|\w*cyclovir|\w*ciclovir|ibuprofen|paracetamol|acetaminophen|aspirin|
     steroids?|cortisone|inject\w*|prescri\w*|cur(e[sd]?|ing)|heal(s|ing)?|mg|ml|µg|mcg|bleach|alcohol)\b|\d(mg|ml|g)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-# What else the rash might be is a diagnosis, too.
-DIAGNOSED = re.compile(
-    r"""\b(\w*pox|mumps|rubella|syphilis|herpes|shingles|zoster|scabies|eczema|psoriasis|impetigo|acne|\w+itis|\w+oma|
-    cancer|ringworm|warts?|allerg\w*|insect\s+bites?|hfmd|hand,?\s+foot|hiv|aids|flu|disease\w*|disorder\w*|illness\w*|
-    syndrome\w*|infect\w*|contagious|virus\w*|viral|bacteri\w*|fung\w*)\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
-# A denial can turn good advice round, and an address or a sign of mark-up that a question planted must not come back.
-UNFIT = re.compile(
-    r"\b(none|nothing|nobody|neither|nor|cannot|without|avoid seeing|ignore)\b|n['’]t\b|://|www\.|@|[<>{}|\\`]",
-    re.IGNORECASE,
-)
-WHOLE = re.compile(r"[.!?]$")
 
 
 def fit_sentences(pieces: Iterable[str]) -> Iterator[str]:
@@ -40,14 +36,40 @@ def fit_sentences(pieces: Iterable[str]) -> Iterator[str]:
     said: set[str] = set()
     for sentence in _sentences(pieces):
         one = " ".join(sentence.split())
-        if one not in said and _fit(one):
-            said.add(one)
+        if one.casefold() not in said and _known().fullmatch(one):
+            said.add(one.casefold())
             yield one
 
 
-def _fit(one: str) -> bool:
-    unfit = (TREATMENT, DIAGNOSED, UNFIT)
-    return bool(WHOLE.search(one) and without_judgement(one)) and not any(pattern.search(one) for pattern in unfit)
+@cache
+def _known() -> re.Pattern[str]:
+    """Return what matches a sentence of the templates, whatever stands in its braces."""
+    wordings = (
+        wording
+        for topic in topics().values()
+        if topic.kind in KINDS
+        for case, answers in topic.answers.items()
+        if case != DENIED
+        for wording in answers
+    )
+    sentences = {one for wording in wordings for one in SENTENCE.split(wording) if not DRAWN.search(one)}
+    return re.compile("|".join(_filled(one) for one in sorted(sentences)), re.IGNORECASE)
+
+
+def _filled(sentence: str) -> str:
+    quarter = _either(QUARTERS)
+    words = {
+        "count": _either([name for _, name in BANDS]),
+        "stage": f"{_either(STAGES)}s?",
+        "places": f"{quarter}(?:(?:, {quarter})* and {quarter})? quarters?",
+        "tone": _either(TONE_BANDS),
+    }
+    parts = re.split(r"\{(\w+)\}", sentence)
+    return "".join(words[part] if place % 2 else re.escape(part) for place, part in enumerate(parts))
+
+
+def _either(words: Iterable[str]) -> str:
+    return f"(?:{'|'.join(re.escape(word) for word in words)})"
 
 
 def _sentences(pieces: Iterable[str]) -> Iterator[str]:

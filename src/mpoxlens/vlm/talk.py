@@ -8,15 +8,13 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
-from mpoxlens.errors import MpoxlensError
 from mpoxlens.schema import Decision, Gate, History, Interval, Reason
 from mpoxlens.screening.decide import CARE, Verdict
 from mpoxlens.vlm.answer import OPENINGS, compose
-from mpoxlens.vlm.prompts import MAX_WORDS, Turn, conversation, follow
+from mpoxlens.vlm.prompts import Turn, conversation, follow
 from mpoxlens.vlm.spoken import TREATMENT, TREATMENT_REFUSED, fit_sentences
 
 DIAGNOSIS = "Could this be mpox?"
-MAX_CHARACTERS = 3000  # of a question; `prompts` counts words, and a word may be of any length
 MAX_BEFORE = 3000  # characters of earlier questions and answers that a question is read with
 
 Write: TypeAlias = Callable[[Sequence[Turn]], Iterator[str]]
@@ -157,9 +155,6 @@ def check_question(question: str) -> None:
     Raises:
         MpoxlensError: which of the two it is.
     """
-    if len(question) > MAX_CHARACTERS and len(question.split()) <= MAX_WORDS:
-        why = f"it has {len(question)} characters"
-        raise MpoxlensError("the question", why, f"ask in {MAX_CHARACTERS} characters or fewer")
     conversation(question)
 
 

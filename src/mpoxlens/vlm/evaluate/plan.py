@@ -22,7 +22,7 @@ from mpoxlens.vlm.instructions.histories import POSITIVE
 from mpoxlens.vlm.instructions.pictures import DAMAGE, MADE, damaged, gate, phantom_of
 from mpoxlens.vlm.instructions.templates import topics
 from mpoxlens.vlm.posterior import log_likelihoods
-from mpoxlens.vlm.predict import QUESTION
+from mpoxlens.vlm.talk import DIAGNOSIS
 from mpoxlens.vlm.vignettes import from_seed
 from mpoxlens.vlm.words import answers
 
@@ -134,7 +134,7 @@ def _drawn(folds: Sequence[int], settings: Settings) -> Iterator[Asked]:
     for i in range(settings.drawn):
         name, seed = names[(i // 2) % len(names)], FIRST + i
         reference, about = (f"made:{name}:{seed}", name) if i % 2 else (f"phantom:{seed}", "phantom")
-        yield Asked("refuse", reference, "", "", reference, folds[i % len(folds)], QUESTION, about=about)
+        yield Asked("refuse", reference, "", "", reference, folds[i % len(folds)], DIAGNOSIS, about=about)
     for i in range(settings.described):
         yield from _described(FIRST + i, folds[i % len(folds)])
 
@@ -151,7 +151,7 @@ def _described(seed: int, fold: int) -> Iterator[Asked]:
 
 
 def _of(test: Test, record: ImageRecord, fold: int) -> Asked:
-    return Asked(test, record.sha256, "", record.label, record.group, fold, QUESTION)
+    return Asked(test, record.sha256, "", record.label, record.group, fold, DIAGNOSIS)
 
 
 def _json(info: ClinicalInfo) -> str:
