@@ -23,9 +23,10 @@ from mpoxlens import cli
 from mpoxlens.cli_vlm import VERBS
 from mpoxlens.errors import CheckpointError, HistoryError, MpoxlensError, PhotoError, WeightsError
 from mpoxlens.schema import INTENDED_USE, ClinicalInfo, Decision
+from mpoxlens.screening.decide import percent
 from mpoxlens.vlm import ask_command
 from mpoxlens.vlm.adapter import ABOUT
-from mpoxlens.vlm.answer import OPENINGS, compose, percent
+from mpoxlens.vlm.answer import OPENINGS, compose
 from mpoxlens.vlm.answer_json import schema_text, to_json, to_line
 from mpoxlens.vlm.ask_command import divided
 from mpoxlens.vlm.asking import Assistant

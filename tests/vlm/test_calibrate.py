@@ -1,20 +1,25 @@
 """From a cross-validation to the numbers of an adapter, and from questions to an answer by the commands alone."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.numpy import save_file
 from tiny_vlm import LABELS, RECIPE
 
 import hand_made
 from mpoxlens.cli import main
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.phantom import draw, save
+from mpoxlens.errors import DataError
 from mpoxlens.evaluation.calibration import fit_calibration
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.schema import ImageRecord
+from mpoxlens.vision.mae.leak import MARK
+from mpoxlens.vlm import crossval
 from mpoxlens.vlm.calibrate import calibrated_rules
 from mpoxlens.vlm.recipe import RulesRecipe, VlmRecipe
 from mpoxlens.vlm.rules_file import POSITIVE, read_rules
@@ -42,6 +47,24 @@ def test_rules_are_those_of_a_rash_and_hold_for_no_and_yes() -> None:
     assert np.mean(turned[rash & mpox] >= rules.operating_point) == pytest.approx(0.8, abs=0.04)
     assert rules.measured_on.startswith("60 photographs of a rash")
     assert 0.5 < rules.figures["auroc"] < 1
+
+
+def test_a_skin_expert_that_saw_the_photographs_is_refused_before_anything_is_looked_at(tmp_path: Path) -> None:
+    records = [hand_made.photograph(tmp_path / "photos", f"{label}/{i}.jpg", i) for i, label in enumerate(LABELS * 4)]
+    work = hand_made.workspace(tmp_path / "ws", tmp_path / "photos", sorted(records, key=lambda one: one.sha256))
+    encoder = tmp_path / "encoder.safetensors"
+    save_file({"w": np.zeros(1, np.float32)}, encoder, {MARK: "see the .json beside it"})
+    about = {
+        "saw": [records[0].sha256],
+        "apart": [],
+        "encoder_sha256": hashlib.sha256(encoder.read_bytes()).hexdigest(),
+    }
+    encoder.with_suffix(".json").write_text(json.dumps(about))
+    toml = RECIPE.replace('size = "tiny"', f'size = "mini"\nskin = "{encoder}"')
+    (tmp_path / "leak.toml").write_text(toml, encoding="utf-8")
+    with pytest.raises(DataError, match=r"encoder\.safetensors"):
+        crossval.run(tmp_path / "leak.toml", work.path, tmp_path / "asked", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

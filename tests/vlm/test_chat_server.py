@@ -27,8 +27,8 @@ from mpoxlens import cli
 from mpoxlens.cli_vlm import VERBS
 from mpoxlens.datasets.phantom import STAGES
 from mpoxlens.schema import ClinicalInfo
+from mpoxlens.screening.decide import percent
 from mpoxlens.vlm import chat_server
-from mpoxlens.vlm.answer import percent
 from mpoxlens.vlm.answer_json import schema_text
 from mpoxlens.vlm.asking import Assistant
 from mpoxlens.vlm.chat_server import MAX_BODY, MODEL, app

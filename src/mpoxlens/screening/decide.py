@@ -133,7 +133,7 @@ def _undecided(members: tuple[str, ...], photo: Decision) -> Reason:
 
 
 def _grounds(numbers: Numbers, outcome: Decision, operating_point: float) -> Iterator[Reason]:
-    share = _percent(numbers.photo_probability)
+    share = percent(numbers.photo_probability)
     if outcome is Decision.LIKELY:
         yield Reason("photo", f"By the photo alone, the chance of mpox is {share}.")
     else:
@@ -146,7 +146,7 @@ def _grounds(numbers: Numbers, outcome: Decision, operating_point: float) -> Ite
     if numbers.suspected_case:
         yield Reason("suspected_case", "The answers meet the WHO definition of a suspected case of mpox.")
     if outcome is Decision.LIKELY and numbers.probability < 0.5:
-        line = f'The line for "likely" stands at {_percent(operating_point)}'
+        line = f'The line for "likely" stands at {percent(operating_point)}'
         yield Reason("low_line", f"{line}, set low on purpose so that few people with mpox are missed.")
 
 
@@ -159,7 +159,7 @@ def _verdict(numbers: Numbers, decision: Decision, members: tuple[str, ...], rea
     return Verdict(decision, numbers.probability, numbers.interval, members, reasons, steps[decision])
 
 
-def _percent(probability: float) -> str:
+def percent(probability: float) -> str:
     """Return whole per cent; nobody is told that a model is certain."""
     whole = round(100 * probability)
     return "below 1 %" if whole < 1 else "above 99 %" if whole > 99 else f"{whole} %"

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from mpoxlens.schema import Decision, Floats
-from mpoxlens.screening.decide import Verdict
+from mpoxlens.screening.decide import Verdict, percent
 
 OPENINGS = {
     Decision.LIKELY: "Mpox is likely",
@@ -29,9 +29,3 @@ def compose(verdict: Verdict) -> str:
     opening = f"{OPENINGS[verdict.decision]}: the estimated chance is {percent(verdict.probability)}."
     parts = [opening, *(reason.text for reason in verdict.reasons), verdict.next_step]
     return " ".join(part for part in parts if part)
-
-
-def percent(probability: float) -> str:
-    """Return whole per cent; nobody is told that a model is certain."""
-    whole = round(100 * probability)
-    return "below 1 %" if whole < 1 else "above 99 %" if whole > 99 else f"{whole} %"

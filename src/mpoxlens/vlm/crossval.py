@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import cast
 
@@ -29,6 +30,7 @@ from mpoxlens.errors import CheckpointError, TrainingError
 from mpoxlens.evaluation.ood import fit_ood
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.schema import ClinicalInfo
+from mpoxlens.vision.mae.leak import check_base_weights
 from mpoxlens.vision.plan import Part, plan, sure, targets
 from mpoxlens.vision.processes import is_main, main_first
 from mpoxlens.vision.run_folder import write_text
@@ -136,6 +138,7 @@ def opened(
     """
     manifest = Workspace(data).clean()
     targets(recipe.folding, manifest)
+    check_base_weights(recipe.folding, manifest)  # a skin expert that was continued on photographs to be tested
     stored = read_instructions(instructions / QUESTIONS)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -266,10 +269,20 @@ def joined(parts: Sequence[Predictions], place: dict[str, int]) -> Predictions:
     return Predictions(LABELS, names[0], target, names[1], fold, repeat, logits, strange)
 
 
+def _learned_from(recipe: VlmRecipe, stored: Sequence[Instruction]) -> str:
+    """Hash what a fit depends on besides recipe and photographs: questions, tables, and a skin expert of one's own."""
+    found = hashlib.sha256(json.dumps([[o.id, o.question, o.history, o.answer] for o in stored]).encode())
+    package = resources.files("mpoxlens.vlm")
+    for table in (package / "frequencies.toml", package / "instructions" / "templates.toml"):
+        found.update(table.read_bytes())
+    if Path(recipe.model.skin).is_file():
+        found.update(Path(recipe.model.skin).read_bytes())
+    return found.hexdigest()
+
+
 def _claim(path: Path, recipe: VlmRecipe, manifest: Manifest, stored: Sequence[Instruction]) -> None:
     """Take the folder for this run, or refuse it."""
-    asked = hashlib.sha256(json.dumps([[o.id, o.question, o.history, o.answer] for o in stored]).encode()).hexdigest()
-    name = f"{recipe.sha256} {manifest.sha256} {asked}"
+    name = f"{recipe.sha256} {manifest.sha256} {_learned_from(recipe, stored)}"
     if not path.exists():
         write_text(name + "\n", path)
     elif path.read_text(encoding="utf-8").strip() != name:

@@ -115,10 +115,10 @@ class VlmRecipe:
 
     @property
     def folding(self) -> vision.Recipe:
-        """The recipe by which `vision.plan` deals out the same folds and `vision.probe` fits the teacher."""
+        """The recipe by which `vision` deals out the same folds, fits the teacher and checks the skin expert."""
         t = self.train
         train = vision.TrainRecipe(seed=t.seed, folds=t.folds, inverse_penalty=t.inverse_penalty)
-        return vision.Recipe(self.path, self.data, train=train)
+        return vision.Recipe(self.path, self.data, vision.ModelRecipe(weights=self.model.skin or "none"), train)
 
 
 SECTIONS: Mapping[str, type[Any]] = {
