@@ -36,6 +36,7 @@ folds = 2
 batch = 2
 views = 1
 window = 2
+read_steps = 1
 align_steps = 1
 tune_steps = 1
 """
@@ -45,7 +46,6 @@ def main() -> None:
     """Evaluate, and record what is claimed."""
     parser = record.arguments(__doc__)
     parser.add_argument("--run", type=Path, help="folder that `mpoxlens vlm crossval` left")
-    parser.add_argument("--recipe", type=Path, default=record.ROOT / "recipes" / "vlm-mini.toml", help="of the run")
     parser.add_argument("--data", type=Path, help="the workspace that it was run on")
     parser.add_argument("--student", type=Path, help="predictions.parquet of the default bundle's cross-validation")
     parser.add_argument("--probe", type=Path, help="predictions.parquet of a frozen-CLIP probe's")
@@ -55,11 +55,11 @@ def main() -> None:
         settings = Settings()
         if options.quick:
             settings = Settings(worded=4, spoilt=3, drawn=4, described=2)
-            options.run, options.recipe, options.data = _tiny(Path(scratch))
+            options.run, options.data = _tiny(Path(scratch))
         elif options.run is None or options.data is None:
             parser.error("name a run and its workspace, or give --quick")
         rivals = read_rivals(options.run, options.student, options.probe, options.ablation)
-        found = evaluation(options.run, options.recipe, options.data, settings, rivals, _log)
+        found = evaluation(options.run, options.data, settings, rivals, _log)
     record.finish(
         "vlm",
         [row for row in _rows(found) if math.isfinite(row.value)],
@@ -139,13 +139,13 @@ def _notes(found: Mapping[str, Any], settings: Settings) -> str:
     )
 
 
-def _tiny(scratch: Path) -> tuple[Path, Path, Path]:
-    """Return run, recipe and workspace of a random model on drawings: the script alone is tried."""
+def _tiny(scratch: Path) -> tuple[Path, Path]:
+    """Return run and workspace of a random model on drawings: the script alone is tried."""
     data, recipe, run = probing.workspace(scratch, 8), scratch / "tiny.toml", scratch / "run"
     recipe.write_text(TINY, encoding="utf-8")
     asking.run(Workspace(data), scratch / "asked", make.Settings(phantoms=2, per_photo=1))
     crossval.run(recipe, data, scratch / "asked", run)
-    return run, recipe, data
+    return run, data
 
 
 def _log(stage: str, done: int, of: int) -> None:

@@ -66,7 +66,9 @@ FEATURES = click.option("--features", type=FOLDER, help="Keeps what the encoders
 def train(recipe: Path, data: Path, asked: Path, out: Path, features: Path | None) -> None:
     """Train an adapter by a recipe on all photographs."""
     training = _step("crossval", "mpoxlens vlm train")
-    click.echo(f"adapter: {training.fit_all(recipe, data, asked, out, features)}")
+    adapter = training.fit_all(recipe, data, asked, out, features)
+    if training.is_main():
+        click.echo(f"adapter: {adapter}")
 
 
 @vlm.command()
@@ -79,7 +81,8 @@ def crossval(recipe: Path, data: Path, asked: Path, out: Path, features: Path | 
     """Cross-validate a recipe: predictions.parquet, histories.parquet."""
     validation = _step("crossval", "mpoxlens vlm crossval")
     found = validation.run(recipe, data, asked, out, features)
-    click.echo(f"judged out of fold: {len(found.sha256)} photographs; {out / 'predictions.parquet'}")
+    if validation.is_main():
+        click.echo(f"judged out of fold: {len(found.sha256)} photographs; {out / 'predictions.parquet'}")
 
 
 @vlm.command()
@@ -102,7 +105,6 @@ def _count(name: str, default: int, text: str) -> Callable[[Any], Any]:
 
 @vlm.command()
 @click.argument("run", type=FOLDER)
-@click.option("--recipe", type=FOLDER, required=True, help="The recipe that the run was made by.")
 @DATA
 @click.option("--student", type=FOLDER, help="predictions.parquet of the default bundle's cross-validation.")
 @click.option("--probe", type=FOLDER, help="predictions.parquet of a frozen CLIP probe's.")
@@ -113,7 +115,6 @@ def _count(name: str, default: int, text: str) -> Callable[[Any], Any]:
 @_count("--described", 60, "Drawings that are described in words.")
 def evaluate(
     run: Path,
-    recipe: Path,
     data: Path,
     student: Path | None,
     probe: Path | None,
@@ -125,7 +126,7 @@ def evaluate(
     Writes RUN/evaluation/figures.json.
     """
     judging = _step("evaluate.report", "mpoxlens vlm evaluate")
-    judging.command(run, recipe, data, judging.Settings(**counts), student, probe, ablation)
+    judging.command(run, data, judging.Settings(**counts), student, probe, ablation)
 
 
 ADAPTER = click.option("--adapter", type=FOLDER, help="The adapter's folder, instead of the shipped adapter.")

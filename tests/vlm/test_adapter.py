@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from tiny_vlm import asked, made
 
 from mpoxlens.errors import CheckpointError, MpoxlensError, RecipeError
-from mpoxlens.vlm.adapter import ABOUT, TENSORS, Adapter, attach, load_adapter, merge, save_adapter, size_of
+from mpoxlens.vlm.about import ABOUT
+from mpoxlens.vlm.adapter import TENSORS, Adapter, attach, load_adapter, merge, save_adapter, size_of
 from mpoxlens.vlm.base import build
 from mpoxlens.vlm.config import mini
 from mpoxlens.vlm.model import MpoxVlm

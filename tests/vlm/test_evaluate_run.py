@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(place: Path) -> dict[str, Any]:
     run = place / "run"
     rivals = read_rivals(run, run / crossval.ALONE, None, [f"itself={run}"])
-    return evaluation(run, place / "tiny.toml", place / "ws", SETTINGS, rivals)
+    return evaluation(run, place / "ws", SETTINGS, rivals)
 
 
 def test_every_figure_of_a_run(place: Path, found: dict[str, Any]) -> None:
@@ -86,20 +87,21 @@ def test_what_is_done_is_not_done_again_and_the_command_prints_it(place: Path, m
     monkeypatch.setattr(Judge, "logits", never)
     numbers = {"worded": 4, "spoilt": 3, "drawn": 4, "described": 2}
     options = [text for name, count in numbers.items() for text in (f"--{name}", str(count))]
-    paths = ["--recipe", str(place / "tiny.toml"), "--data", str(place / "ws")]
+    paths = ["--data", str(place / "ws")]
     shown = CliRunner().invoke(vlm, ["evaluate", str(place / "run"), *paths, *options], catch_exceptions=False)
     assert shown.exit_code == 0
     assert "divergence" in shown.output  # which a narrow terminal wraps
 
 
 def test_a_folder_of_another_recipe_is_refused(place: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.toml"
-    other.write_text(RECIPE.replace("rank = 2", "rank = 3"), encoding="utf-8")
-    rivals = read_rivals(place / "run", None, None, [])
-    with pytest.raises(DataError, match="another recipe"):
-        evaluation(place / "run", other, place / "ws", SETTINGS, rivals)
+    run = tmp_path / "run"
+    shutil.copytree(place / "run", run)
+    (run / "recipe.toml").write_text(RECIPE.replace("rank = 2", "rank = 3"), encoding="utf-8")
+    rivals = read_rivals(run, None, None, [])
+    with pytest.raises(DataError, match="its recipe was changed since"):
+        evaluation(run, place / "ws", SETTINGS, rivals)
     with pytest.raises(DataError, match="no run"):
-        evaluation(tmp_path, other, place / "ws", SETTINGS, rivals)
+        evaluation(tmp_path, place / "ws", SETTINGS, rivals)
     with pytest.raises(DataError, match="NAME=FOLDER"):
         read_rivals(place / "run", None, None, ["no-clip"])
 

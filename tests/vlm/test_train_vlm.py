@@ -56,12 +56,14 @@ def test_the_loss_is_that_of_the_whole_logits(data: Drawn) -> None:
         words = []
         for place in learned:
             before = logits[row, place - 1]
-            yes, no = before[answers[0]], before[answers[1]]
-            words.append(-(torch.logaddexp(yes, no) if place == one.first else before[one.labels[place]]))
-            if place == one.first:
-                target = torch.tensor(one.target)
-                total += weight * float(functional.binary_cross_entropy_with_logits(yes - no, target))
+            pair = before[list(answers)]
+            words.append(-(torch.logsumexp(pair, 0) if place == one.first else before[one.labels[place]]))
         total += float(torch.stack(words).mean())
+        for point in one.points:
+            yes, no = logits[row, point.place][list(answers)]
+            target = torch.tensor(point.chance)
+            bce = float(functional.binary_cross_entropy_with_logits(yes - no, target))
+            total += weight * point.share * bce
     assert found == pytest.approx(total / len(examples), rel=1e-4)
 
 

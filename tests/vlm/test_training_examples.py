@@ -14,6 +14,7 @@ from mpoxlens.vlm.examples import Example, Examples
 from mpoxlens.vlm.features import Picture
 from mpoxlens.vlm.frequencies import load_frequencies
 from mpoxlens.vlm.instructions.templates import topics
+from mpoxlens.vlm.partial import heard
 from mpoxlens.vlm.posterior import posterior
 from mpoxlens.vlm.prompts import IGNORED, answer_ids
 from mpoxlens.vlm.recipe import VlmRecipe, load
@@ -68,8 +69,9 @@ def test_the_first_token_of_an_answer_is_a_yes_or_a_no(data: Drawn, pair: Any) -
         assert one.ids[one.first] in answer_ids(pair[1])
         assert one.labels[one.first] == one.ids[one.first]
         assert set(one.labels[: one.first]) == {IGNORED}
+        assert one.points[-1].place == one.first - 1
     assert {one.view for one in asked} == {0, 1}
-    assert {one.target for one in drawn_ if one.first < 0} == {0.0}
+    assert not any(one.points for one in drawn_ if one.first < 0)
 
 
 def test_a_target_is_teacher_history_and_label_in_their_shares(data: Drawn, pair: Any) -> None:
@@ -77,15 +79,18 @@ def test_a_target_is_teacher_history_and_label_in_their_shares(data: Drawn, pair
     made = examples(data, pair, of=recipe(no_history=1.0, soft=0.7))
     for i, record in enumerate(made.side.records):
         mpox = record.label == "mpox"
-        assert made.fresh(0, i).target == pytest.approx(0.7 * 0.7 + 0.3 if mpox else 0.7 * 0.1)
+        assert made.fresh(0, i).points[-1].chance == pytest.approx(0.7 * 0.7 + 0.3 if mpox else 0.7 * 0.1)
     told = examples(data, pair, of=recipe(no_history=0.0, soft=1.0))
     row = next(i for i, r in enumerate(told.side.records) if r.label == "mpox")
     word = dict(zip(LABELS, told.side.word[row].tolist(), strict=True))
     info = from_seed("mpox", 5, FREQUENCIES).info
     by_hand = posterior(info, word, FREQUENCIES)["mpox"]
-    assert told._target(told.side.records[row], told.side.word[row], info, "mpox") == pytest.approx(by_hand)
+    said = heard(info, 0, word, FREQUENCIES, "2022")
+    assert said[0].chance == pytest.approx(0.7)
+    assert said[-1].chance == pytest.approx(by_hand)
     assert 0.7 < by_hand < 1
-    assert len({told.fresh(epoch, row).target for epoch in range(8)}) >= 3  # a new history each epoch, some empty
+    chances = {told.fresh(epoch, row).points[-1].chance for epoch in range(8)}
+    assert len(chances) >= 3  # a new history each epoch, some empty
 
 
 def test_a_history_of_another_label_is_weighed_and_gives_no_words(data: Drawn, pair: Any) -> None:
@@ -94,7 +99,7 @@ def test_a_history_of_another_label_is_weighed_and_gives_no_words(data: Drawn, p
     drawn_ = [made.fresh(epoch, row) for epoch in range(12)]
     assert all(sum(label != IGNORED for label in one.labels) == 1 for one in drawn_)
     assert all(one.labels[one.first] == one.ids[one.first] for one in drawn_)
-    targets = [one.target for one in drawn_]
+    targets = [one.points[-1].chance for one in drawn_]
     assert max(targets) < 1  # the label has no share
     assert any(one == pytest.approx(0.7) for one in targets)  # the teacher's word, where nothing is known
     assert min(targets) < 0.1

@@ -24,6 +24,7 @@ folds = 2
 batch = 2
 views = 1
 window = 2
+read_steps = 1
 align_steps = 1
 tune_steps = 1
 """

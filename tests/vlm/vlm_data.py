@@ -77,7 +77,15 @@ def base(seed: int = 7) -> tuple[MpoxVlm, Any]:
 def recipe(**train: Any) -> VlmRecipe:
     """Return a recipe of a few quick steps."""
     quick = TrainRecipe(
-        batch=4, views=2, window=2, align_steps=3, tune_steps=3, checkpoint_steps=2, folds=2, inverse_penalty=0.1
+        batch=4,
+        views=2,
+        window=2,
+        read_steps=1,
+        align_steps=3,
+        tune_steps=3,
+        checkpoint_steps=2,
+        folds=2,
+        inverse_penalty=0.1,
     )
     return VlmRecipe(Path("tiny.toml"), model=ModelRecipe("tiny", rank=4, alpha=8.0), train=replace(quick, **train))
 

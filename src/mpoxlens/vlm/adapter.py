@@ -25,11 +25,10 @@ from torch import Tensor, nn
 from mpoxlens import __version__
 from mpoxlens.errors import CheckpointError, RecipeError
 from mpoxlens.screening.output import unwritten, write_whole
+from mpoxlens.vlm.about import ABOUT, FORMAT, read_about
 from mpoxlens.vlm.model import MpoxVlm
 
-TENSORS, ABOUT = "adapter.safetensors", "adapter.json"
-FORMAT = 1
-KEYS = ("size", "base", "config", "adapter", "dtype", "sha256", "bytes", "versions")  # of adapter.json
+TENSORS = "adapter.safetensors"
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 PROJECTORS = ("photo_projector.", "skin_projector.")
 
@@ -145,7 +144,7 @@ def load_adapter(folder: Path, model: MpoxVlm) -> Adapter:
     if about["config"] != _shape(model):
         raise CheckpointError(str(folder), "it was trained with other visual tokens", "use the settings of its config")
     tensors = _read(folder, about)
-    adapter = Adapter(**about["adapter"])
+    adapter = _settings(folder, about)
     attach(model, adapter)
     found = _parts(model, adapter)
     wrong = sorted(found.keys() ^ tensors.keys()) or sorted(n for n in found if found[n].shape != tensors[n].shape)
@@ -161,30 +160,39 @@ def load_adapter(folder: Path, model: MpoxVlm) -> Adapter:
     return adapter
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-
-
-def read_about(folder: Path) -> dict[str, Any]:
-    """Return what adapter.json says.
+def take_lora(folder: Path, model: MpoxVlm) -> None:
+    """Set the LoRA of a model, attached before, to that of an adapter's folder; the projectors stay as they are.
 
     Raises:
-        CheckpointError: it is not there, damaged or of another version.
+        CheckpointError: damaged, of another base, or its LoRA is of another shape.
     """
-    try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
-            raise CheckpointError(str(folder), f"its format is {about['format']}", "use the mpoxlens that wrote it")
-        Adapter(**about["adapter"])
-        return {key: about[key] for key in KEYS}
-    except (OSError, ValueError, KeyError, TypeError):
-        why = f"its {ABOUT} is missing or damaged"
-        raise CheckpointError(str(folder), why, "name a folder that save_adapter wrote whole") from None
+    about = read_about(folder)
+    tensors = _read(folder, about)
+    own = {name: p for name, p in model.named_parameters() if ".lora_" in name}
+    if about["base"] != model.config.base_weights or any(
+        name not in tensors or tensors[name].shape != p.shape for name, p in own.items()
+    ):
+        raise CheckpointError(str(folder), "its LoRA is of another base or rank", "remove the folder and start again")
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(tensors[name])
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def size_of(model: MpoxVlm, adapter: Adapter, dtype: torch.dtype = torch.float16) -> int:
     """Return the bytes of the adapter's tensors in a file of `dtype`."""
     return sum(p.numel() for p in _parts(model, adapter).values()) * dtype.itemsize
+
+
+def _settings(folder: Path, about: Mapping[str, Any]) -> Adapter:
+    try:
+        return Adapter(**about["adapter"])
+    except TypeError:
+        why = f"its {ABOUT} has other settings than this mpoxlens knows"
+        raise CheckpointError(str(folder), why, "use the mpoxlens that wrote it") from None
 
 
 def _parts(model: MpoxVlm, adapter: Adapter) -> dict[str, nn.Parameter]:

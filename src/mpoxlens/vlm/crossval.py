@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import cast
@@ -29,12 +29,13 @@ from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import CheckpointError, TrainingError
 from mpoxlens.evaluation.ood import fit_ood
 from mpoxlens.evaluation.predictions import Predictions
+from mpoxlens.rules import OutOfDistribution
 from mpoxlens.schema import ClinicalInfo
 from mpoxlens.vision.mae.leak import check_base_weights
 from mpoxlens.vision.plan import Part, plan, sure, targets
 from mpoxlens.vision.processes import is_main, main_first
-from mpoxlens.vision.run_folder import write_text
-from mpoxlens.vlm.base import build
+from mpoxlens.vision.run_folder import KEPT_RECIPE, RECIPE, write_text
+from mpoxlens.vlm.about import ABOUT
 from mpoxlens.vlm.calibrate import calibrated_rules
 from mpoxlens.vlm.examples import Side, side_of
 from mpoxlens.vlm.features import Picture, VisualFeatures, visual_features
@@ -46,14 +47,14 @@ from mpoxlens.vlm.predict import Prompt, predict, predicted_logits
 from mpoxlens.vlm.recipe import VlmRecipe, load
 from mpoxlens.vlm.rules_file import write_rules
 from mpoxlens.vlm.teacher import Teacher, teacher_of
-from mpoxlens.vlm.train import ADAPTER, Fitted, fit
+from mpoxlens.vlm.train import ADAPTER, Fitted, base_of, fit, read_histories
 from mpoxlens.vlm.vignettes import from_seed
-from mpoxlens.vlm.words import WORDINGS, answers, history_text
+from mpoxlens.vlm.words import answers, history_text
 
 LABELS = (POSITIVE, "other")
 QUESTIONS, FEATURES = "instructions.parquet", "visual.parquet"
 ALONE, TOLD = "predictions.parquet", "histories.parquet"
-STRANGE = 0.97  # share of the training side within the threshold; the score does not depend on it
+STRANGE = 0.97  # share of the photographs, out of fold, that are no stranger than the threshold
 MEND = "mpoxlens vlm crossval RECIPE --data WORK --instructions DIR --out RUN"
 _TOLD = pa.schema(
     [
@@ -118,11 +119,17 @@ def fit_all(recipe_path: Path, data: Path, instructions: Path, out: Path, featur
     """
     with opened(load(recipe_path), data, instructions, out, features) as work:
         alone = cross_validate(work)
-        learn(work, np.arange(len(work.manifest.records)), out / "final", "all folds")
+        _, _, side = learn(work, np.arange(len(work.manifest.records)), out / "final", "all folds")
         folder = out / "final" / ADAPTER
         if is_main():
-            write_rules(calibrated_rules(work.recipe, work.manifest, alone), folder)
+            write_rules(replace(calibrated_rules(work.recipe, work.manifest, alone), ood=_ood(side, alone)), folder)
     return folder
+
+
+def _ood(side: Side, alone: Predictions) -> OutOfDistribution:
+    """Return how strange a picture is to what was learned from, with a threshold from out-of-fold scores."""
+    pooled = side.features.pooled([Picture(record.sha256).key for record in side.records])
+    return replace(fit_ood(pooled, STRANGE), threshold=round(float(np.quantile(alone.strange, STRANGE)), 4))
 
 
 @contextmanager
@@ -145,8 +152,9 @@ def opened(
         with progress() as shown:
             tell = shown if is_main() else silent
             with FileLock(out / ".lock"):
-                _claim(out / "recipe.sha256", recipe, manifest, stored)
+                _claim(out / RECIPE, recipe, manifest, stored)
             seen = look(recipe, manifest, stored, (features or out) / FEATURES, tell)
+            seen = replace(seen, blind=recipe.train.blind)
             yield Work(recipe, manifest, stored, seen, load_frequencies(), out, tell)
     except OSError as error:
         mend = "free some space or correct the path, then give the same command again: it goes on where it stopped"
@@ -160,7 +168,7 @@ def look(
     t, known = recipe.train, {record.sha256 for record in manifest.records}
     asked = [Picture.of(one) for one in stored if one.sha256 in known or ":" in one.sha256]
     pictures = [*(Picture(record.sha256) for record in manifest.records), *asked]
-    model, _ = build(recipe.model.size, skin=recipe.model.skin or None, seed=t.seed)
+    model, _ = base_of(recipe)
     cast(nn.Module, model).to("cuda" if torch.cuda.is_available() else "cpu")  # transformers leaves `to` untyped
     path.parent.mkdir(parents=True, exist_ok=True)
     with main_first(), FileLock(path.with_suffix(".lock")):  # others may want the same
@@ -193,8 +201,17 @@ def learn(work: Work, seen: Rows, folder: Path, name: str) -> tuple[Fitted, Teac
     pooled = work.features.pooled([Picture(record.sha256).key for record in records])
     teacher = teacher_of(pooled, target, [record.group for record in records], work.recipe.folding)
     side = side_of(records, teacher.inner, work.stored, work.features)
-    fitted = fit(work.recipe, side, folder, work.tell, name=name, frequencies=work.frequencies)
+    reading = _reading(work) if work.recipe.train.read_steps else None
+    fitted = fit(work.recipe, side, folder, work.tell, name=name, frequencies=work.frequencies, reading=reading)
     return fitted, teacher, side
+
+
+def _reading(work: Work) -> Path:
+    """Return what was learned from histories alone, which is the same for all folds: they are of nobody."""
+    folder = work.out / "reading"
+    if (folder / ADAPTER / ABOUT).exists():  # written last
+        return folder / ADAPTER
+    return read_histories(work.recipe, folder, work.tell, frequencies=work.frequencies)
 
 
 def _judged(work: Work, part: Part) -> tuple[Predictions, pa.Table]:
@@ -254,7 +271,7 @@ def told_history(work: Work, sha256: str, label: str) -> tuple[ClinicalInfo, str
     """Return the one simulated history that a photograph is tested with, and its text."""
     rng = np.random.default_rng((work.recipe.train.seed, 99, int(sha256[:15], 16)))  # no stream of `examples`
     vignette = from_seed(label, int(rng.integers(2**31)), work.frequencies, profile=work.recipe.train.profile)
-    return vignette.info, history_text(vignette.info, int(rng.integers(len(WORDINGS))))
+    return vignette.info, history_text(vignette.info)
 
 
 def joined(parts: Sequence[Predictions], place: dict[str, int]) -> Predictions:
@@ -281,9 +298,10 @@ def _learned_from(recipe: VlmRecipe, stored: Sequence[Instruction]) -> str:
 
 
 def _claim(path: Path, recipe: VlmRecipe, manifest: Manifest, stored: Sequence[Instruction]) -> None:
-    """Take the folder for this run, or refuse it."""
+    """Take the folder for this run and keep its recipe there, or refuse it."""
     name = f"{recipe.sha256} {manifest.sha256} {_learned_from(recipe, stored)}"
     if not path.exists():
+        write_text(recipe.path.read_text(encoding="utf-8"), path.parent / KEPT_RECIPE)
         write_text(name + "\n", path)
     elif path.read_text(encoding="utf-8").strip() != name:
         why = f"it holds a run of another recipe than {recipe.path.name} as it is now, or of other data"

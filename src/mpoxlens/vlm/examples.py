@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,10 +18,10 @@ from mpoxlens.vlm.instructions.histories import POSITIVE, Source, told
 from mpoxlens.vlm.instructions.nouns import Instruction
 from mpoxlens.vlm.instructions.photographs import BARE
 from mpoxlens.vlm.instructions.templates import Asked, ask
-from mpoxlens.vlm.posterior import posterior
+from mpoxlens.vlm.partial import Heard, Point, heard, points_of
 from mpoxlens.vlm.prompts import IGNORED, Turn, conversation, training_ids
-from mpoxlens.vlm.recipe import VlmRecipe
-from mpoxlens.vlm.words import WORDINGS, history_text
+from mpoxlens.vlm.recipe import TrainRecipe, VlmRecipe
+from mpoxlens.vlm.words import draw_wording, history_text
 
 T = TypeVar("T")
 
@@ -34,10 +34,10 @@ class Example:
 
     ids: tuple[int, ...]
     labels: tuple[int, ...]  # IGNORED where nothing is learned
-    picture: str  # `Picture.key`
-    view: int
+    picture: str = ""  # `Picture.key`; "" where none is shown
+    view: int = 0
     first: int = -1  # place of the "Yes" or "No" that the answer begins with; -1 where mpox is not asked for
-    target: float = 0.0  # what P(yes) shall be there
+    points: tuple[Point, ...] = ()  # of such an answer, the last of them where it begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,31 @@ def side_of(
     known = {record.sha256 for record in records}
     kept = (one for one in stored if one.split == "train" and one.kind != "diagnosis")
     return Side(tuple(records), word, tuple(o for o in kept if o.sha256 in known or ":" in o.sha256), features)
+
+
+class Batches:
+    """The examples of a step, counted from 0; some batches are drawn at once, and each is of examples of like length.
+
+    Args:
+        train: seed, batch and window.
+        draw: gives all examples of a window by its number.
+    """
+
+    def __init__(self, train: TrainRecipe, draw: Callable[[int], list[Example]]) -> None:
+        self.train, self.draw = train, draw
+        self.window: tuple[int, list[list[Example]]] = (-1, [])
+
+    def __call__(self, step: int) -> list[Example]:
+        """Return the examples of a step."""
+        number, place = divmod(step, self.train.window)
+        if self.window[0] != number:
+            self.window = (number, self._sorted(number))
+        return self.window[1][place]
+
+    def _sorted(self, number: int) -> list[list[Example]]:
+        drawn, size = sorted(self.draw(number), key=lambda one: len(one.ids)), self.train.batch
+        order = np.random.default_rng((self.train.seed, _ORDER, number)).permutation(self.train.window)
+        return [drawn[size * i : size * (i + 1)] for i in order]
 
 
 class Examples:
@@ -86,23 +111,13 @@ class Examples:
         if not side.records and self.fresh_each:
             raise DataError("the training side", "it has no photograph", "ingest some")
         self.source = Source(frequencies, t.profile, {})
-        self.window: tuple[int, list[list[Example]]] = (-1, [])
+        self.batch = Batches(t, self._window)
 
-    def batch(self, step: int) -> list[Example]:
-        """Return the examples of a step, counted from 0 through both stages."""
-        number, place = divmod(step, self.recipe.window)
-        if self.window[0] != number:
-            self.window = (number, self._window(number))
-        return self.window[1][place]
-
-    def _window(self, number: int) -> list[list[Example]]:
-        """Draw some batches at once, each of examples of like length, in random order."""
-        size, fresh, stored = self.recipe.batch, self.fresh_each, self.stored_each
+    def _window(self, number: int) -> list[Example]:
+        fresh, stored = self.fresh_each, self.stored_each
         drawn = [self.fresh(*self._nth(number * fresh + i, len(self.side.records), _PHOTOGRAPHS)) for i in range(fresh)]
         drawn += [self.stored(*self._nth(number * stored + i, len(self.side.stored), _STORED)) for i in range(stored)]
-        drawn.sort(key=lambda one: len(one.ids))
-        order = self._rng(_ORDER, number).permutation(self.recipe.window)
-        return [drawn[size * i : size * (i + 1)] for i in order]
+        return drawn
 
     def _nth(self, index: int, count: int, stream: int) -> tuple[int, int]:
         """Return epoch and place of the draw of a number: every epoch goes through all, in an order of its own."""
@@ -118,14 +133,18 @@ class Examples:
         rng = self._rng(_FRESH, epoch, int(record.sha256[:15], 16))
         disease, info = self._history(record, rng)
         asked = _asked(record, rng)
-        text = history_text(info, int(rng.integers(len(WORDINGS))))
+        wording = draw_wording(rng, self.recipe.plain)
+        text = history_text(info, wording)
         key = Picture(record.sha256).key
         view = int(rng.integers(self.side.features.views(key)))
         ids, labels = self._tokens(asked.question, text, asked.answer)
         first = _first(labels)
         if disease != record.label:  # the words would be those of the photograph alone
             labels = tuple(label if place == first else IGNORED for place, label in enumerate(labels))
-        return Example(ids, labels, key, view, first, self._target(record, word, info, disease))
+        said = self._heard(record, word, info, wording, disease)
+        turns = conversation(asked.question, text)
+        points = points_of(turns, text, said, self.recipe.so_far, self.tokenizer, self.config)
+        return Example(ids, labels, key, view, first, points)
 
     def _history(self, record: ImageRecord, rng: np.random.Generator) -> tuple[str, ClinicalInfo]:
         """Draw a history, and say whose it is."""
@@ -134,6 +153,16 @@ class Examples:
         others = [label for label in self.rashes if label != record.label]
         disease = str(rng.choice(others)) if rng.random() < self.recipe.mismatched else record.label
         return disease, told(disease, int(rng.integers(2**31)), self.source).info
+
+    def _heard(self, record: ImageRecord, word: Doubles, info: ClinicalInfo, wording: int, whose: str) -> list[Heard]:
+        """Return what P(yes) shall be after each answer: the exact combination, and the label if it is `whose`."""
+        prior: Mapping[str, float] = dict(zip(self.labels, word.tolist(), strict=True))
+        soft = self.recipe.soft if whose == record.label else 1.0
+        own = (1 - soft) * (record.label == POSITIVE)
+        return [
+            replace(one, chance=soft * one.chance + own)
+            for one in heard(info, wording, prior, self.frequencies, self.recipe.profile)
+        ]
 
     def stored(self, epoch: int, index: int) -> Example:
         """Return a question of the set."""
@@ -147,12 +176,6 @@ class Examples:
         turns = [*conversation(question, history), Turn("assistant", answer)]
         ids, labels = training_ids(turns, self.tokenizer, self.config)
         return tuple(ids), tuple(labels)
-
-    def _target(self, record: ImageRecord, word: Doubles, info: ClinicalInfo, disease: str) -> float:
-        prior: Mapping[str, float] = dict(zip(self.labels, word.tolist(), strict=True))
-        combined = posterior(info, prior, self.frequencies, self.recipe.profile)[POSITIVE]
-        soft = self.recipe.soft if disease == record.label else 1.0
-        return soft * combined + (1 - soft) * (record.label == POSITIVE)
 
 
 def _asked(record: ImageRecord, rng: np.random.Generator) -> Asked:

@@ -63,6 +63,7 @@ class VisualFeatures:
     photo: Mapping[str, Halves]  # [V, T, D] of CLIP by `Picture.key`
     skin: Mapping[str, Halves]  # [V, T, D] of the skin expert
     class_token: bool = False  # whether the first place is that of CLIP's class token
+    blind: str = ""  # "photo" or "skin": the part that `batch` gives as zeros
 
     def views(self, key: str) -> int:
         """Return how many views a picture has."""
@@ -72,6 +73,7 @@ class VisualFeatures:
         """Return photo_features and skin_features [B, T, D] of pairs of key and view, as `MpoxVlm` takes them."""
         return {
             f"{part}_features": torch.from_numpy(np.stack([kept[key][view] for key, view in shown])).float()
+            * (part != self.blind)
             for part, kept in (("photo", self.photo), ("skin", self.skin))
         }
 

@@ -30,46 +30,54 @@ class Lesson(nn.Module):
         attention_mask: Tensor,
         labels: Tensor,
         first: Tensor,
-        target: Tensor,
-        photo_features: Tensor,
-        skin_features: Tensor,
+        points: Tensor,
+        chance: Tensor,
+        share: Tensor,
+        photo_features: Tensor | None = None,
+        skin_features: Tensor | None = None,
     ) -> Tensor:
         """Return the loss, a mean over examples.
 
         Of the words: the mean cross entropy over an answer's tokens. Where mpox is asked for, the first token counts
-        there as "a yes or a no", and which of the two is the other loss's business: binary cross entropy against the
-        soft target.
+        there as "a yes or a no", and which of the two is the other loss's business: at each point, binary cross
+        entropy against what P(yes) shall be there.
 
         Args:
             input_ids: [B, L].
             attention_mask: [B, L].
             labels: [B, L] the tokens to learn, IGNORED elsewhere.
             first: [B] place of the yes or no, -1 where mpox is not asked for.
-            target: [B] what P(yes) shall be.
-            photo_features: [B, T, D] of CLIP.
-            skin_features: [B, T, D] of the skin expert.
+            points: [P, 2] row and place of each token at which P(yes) is learned.
+            chance: [P] what it shall be.
+            share: [P] of an answer's weight.
+            photo_features: [B, T, D] of CLIP; None where no photograph is shown.
+            skin_features: [B, T, D] of the skin expert, likewise.
         """
         words = self.model.embed(input_ids, photo_features, skin_features)  # [B, L, W]
         shared = shared_beginning(input_ids, self.model.language.config.vocab_size)
         hidden = self._hidden(words, attention_mask, shared)  # [B, L - S, W]
-        labels, first = labels[:, shared:], first - shared
+        own = points[:, 1] >= shared  # what all rows begin with is the same question over and over
+        at, place = points[own].unbind(1)
+        odds = pair_logits(self.model, hidden[at, place - shared], self.answers)  # [P, 2] yes, no
+        yes = functional.binary_cross_entropy_with_logits(
+            odds[:, 0] - odds[:, 1], chance[own], share[own], reduction="sum"
+        )
+        nll = self._words(hidden, labels[:, shared:], first - shared)
+        total: Tensor = (nll + self.weight * yes) / len(input_ids)
+        return total
+
+    def _words(self, hidden: Tensor, labels: Tensor, first: Tensor) -> Tensor:
+        """Return the sum over rows of the mean cross entropy of an answer's tokens."""
         learned = labels[:, 1:] != IGNORED  # what the token before each place has to foretell
         row, place = learned.nonzero(as_tuple=True)  # [M]
         state = hidden[:, :-1][learned]  # [M, W]: the head is dear, so it sees only these
         logits = self.model.language.lm_head(state).float()  # [M, V]
-        opening = place + 1 == first[row]  # [M]
-        odds = pair_logits(self.model, state[opening], self.answers)  # [F, 2] yes, no
         nll = functional.cross_entropy(logits, labels[:, 1:][learned], reduction="none")  # [M]
-        neither = logits[opening].logsumexp(1) - logits[opening][:, list(self.answers)].logsumexp(
-            1
-        )  # -log P(yes or no)
+        opening = place + 1 == first[row]  # [M]
+        pair = logits[opening][:, list(self.answers)]  # [F, 2]
+        neither = logits[opening].logsumexp(1) - pair.logsumexp(1)  # -log P(yes or no)
         nll = nll.masked_scatter(opening, neither)
-        counts = learned.sum(1).clamp(min=1)  # [B]
-        yes = functional.binary_cross_entropy_with_logits(
-            odds[:, 0] - odds[:, 1], target[row[opening]], reduction="sum"
-        )
-        total: Tensor = ((nll / counts[row]).sum() + self.weight * yes) / len(input_ids)
-        return total
+        return (nll / learned.sum(1).clamp(min=1)[row]).sum()
 
     def _hidden(self, words: Tensor, mask: Tensor, shared: int) -> Tensor:
         """Return last hidden states [B, L - S, W] after the S tokens that all rows begin with, which are read once."""
@@ -86,9 +94,9 @@ class Lesson(nn.Module):
 
 
 def shared_beginning(input_ids: Tensor, vocabulary: int) -> int:
-    """Return how many tokens all rows [B, L] begin with before the first visual token: those of the system's turn."""
+    """Return how many tokens all rows [B, L] begin with before the first visual token, the last of a row apart."""
     same = (input_ids == input_ids[:1]).all(0) & (input_ids[0] < vocabulary)  # [L]
-    return int(same.long().cumprod(0).sum())
+    return min(int(same.long().cumprod(0).sum()), input_ids.shape[1] - 1)
 
 
 def pair_logits(model: MpoxVlm, state: Tensor, answers: tuple[int, int]) -> Tensor:
@@ -100,10 +108,14 @@ def pair_logits(model: MpoxVlm, state: Tensor, answers: tuple[int, int]) -> Tens
         return functional.linear(state.float(), model.language.lm_head.weight[list(answers)].float())
 
 
-def batch_of(examples: Sequence[Example], features: VisualFeatures, pad: int, device: Any) -> dict[str, Tensor]:
-    """Return what `Lesson` takes."""
+def batch_of(examples: Sequence[Example], features: VisualFeatures | None, pad: int, device: Any) -> dict[str, Tensor]:
+    """Return what `Lesson` takes; without features no photograph is shown."""
     made = training_batch([(one.ids, one.labels) for one in examples], pad)
+    points = [(row, point) for row, one in enumerate(examples) for point in one.points]
     made["first"] = torch.tensor([one.first for one in examples])
-    made["target"] = torch.tensor([one.target for one in examples])
-    made |= features.batch([(one.picture, one.view) for one in examples])
+    made["points"] = torch.tensor([(row, point.place) for row, point in points], dtype=torch.long).reshape(-1, 2)
+    made["chance"] = torch.tensor([point.chance for _, point in points])
+    made["share"] = torch.tensor([point.share for _, point in points])
+    if features is not None:
+        made |= features.batch([(one.picture, one.view) for one in examples])
     return {name: value.to(device) for name, value in made.items()}

@@ -12,6 +12,7 @@ from mpoxlens.errors import MpoxlensError
 from mpoxlens.vlm.adapter import Adapter, attach
 from mpoxlens.vlm.config import SIZES
 from mpoxlens.vlm.model import MpoxVlm
+from mpoxlens.vlm.sharded import layers
 
 GIB = 2**30
 FROZEN = 2  # bytes a parameter in bfloat16
@@ -25,7 +26,7 @@ class Plan:
     parameters: int
     gradients: int
     optimiser: int
-    gathered: int  # the largest layer, whole on each GPU while it works, and the next one fetched meanwhile
+    gathered: int  # whole on each GPU: all outside the layers, the largest layer at work, and the next one fetched
     activations: int  # an estimate: what is kept between layers, and one layer's work, see `_activations`
 
     @property
@@ -63,14 +64,14 @@ def plan(
     """
     if gpus < 1 or batch < 1 or tokens < 1:
         raise MpoxlensError(f"gpus = {gpus}, batch = {batch}, tokens = {tokens}", "too few", "use 1 or more of each")
-    trained, frozen, largest, place = _numbers(size, adapter or Adapter(), whole)
+    trained, frozen, gathered, place = _numbers(size, adapter or Adapter(), whole)
     half = 2 if whole else 0  # a copy in bfloat16 to compute with
     return Plan(
         gpus,
         parameters=(FROZEN * frozen + (4 + half) * trained) // gpus,
         gradients=4 * trained // gpus,
         optimiser=8 * trained // gpus,
-        gathered=0 if gpus == 1 else 2 * FROZEN * largest,
+        gathered=0 if gpus == 1 else FROZEN * gathered,
         activations=batch * tokens * place,
     )
 
@@ -86,13 +87,13 @@ def table(size: str, numbers: tuple[int, ...] = (1, 2, 4, 8), **keys: Any) -> st
 
 @cache
 def _numbers(size: str, adapter: Adapter, whole: bool) -> tuple[int, int, int, int]:
-    """Return the parameters that are trained, frozen and of the largest unit, and the bytes of a token."""
+    """Return the parameters that are trained, frozen and gathered at once, and the bytes of a token."""
     model = attach(_empty(size), adapter)
     if whole:
         model.language.requires_grad_(True)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     frozen = sum(p.numel() for p in model.parameters()) - trained
-    return trained, frozen, _largest(model), _activations(model)
+    return trained, frozen, _gathered(model), _activations(model)
 
 
 def _empty(size: str) -> MpoxVlm:
@@ -102,10 +103,10 @@ def _empty(size: str) -> MpoxVlm:
         return MpoxVlm(SIZES[size]())
 
 
-def _largest(model: MpoxVlm) -> int:
-    """Return the parameters of the largest thing that FSDP gathers at once: a layer, the embedding or the head."""
-    units = [*model.language.model.layers, model.get_input_embeddings(), model.get_output_embeddings()]
-    return max(sum(int(p.numel()) for p in unit.parameters()) for unit in units)
+def _gathered(model: MpoxVlm) -> int:
+    """Return the parameters that FSDP gathers at once: what `sharded.shard` puts into no layer, and two layers."""
+    inside = [sum(p.numel() for p in layer.parameters()) for layer in layers(model)]
+    return sum(p.numel() for p in model.parameters()) - sum(inside) + 2 * max(inside)
 
 
 def _activations(model: MpoxVlm) -> int:

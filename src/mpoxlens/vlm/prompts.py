@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mpoxlens.errors import MpoxlensError, WeightsError
@@ -49,17 +51,18 @@ class Turn:
     text: str
 
 
-def conversation(question: str, history: str = "") -> list[Turn]:
+def conversation(question: str, history: str = "", *, shown: bool = True) -> list[Turn]:
     """Return the turns of a first question about a photograph.
 
     Args:
         question: of the user, made harmless here.
         history: as `words.history_text` says it, or the user's own words; "" where nothing is known.
+        shown: whether there is a photograph; without one only the history can be learned from.
 
     Raises:
         MpoxlensError: the question is empty, or far too long.
     """
-    lines = [PHOTO + SKIN, harmless(history), _asked(question)]
+    lines = [PHOTO + SKIN if shown else "", harmless(history), _asked(question)]
     return [Turn("system", SYSTEM), Turn("user", "\n".join(line for line in lines if line))]
 
 
@@ -162,6 +165,26 @@ def training_ids(turns: Sequence[Turn], tokenizer: Any, config: MpoxVlmConfig) -
     return ids[:end], [IGNORED] * len(prompt) + ids[len(prompt) : end]
 
 
+def places_in(
+    turns: Sequence[Turn], said: str, ends: Sequence[int], tokenizer: Any, config: MpoxVlmConfig
+) -> list[int]:
+    """Return which token of a prompt holds the last character of each beginning of a text that the prompt holds.
+
+    Args:
+        turns: as of `prompt_ids`.
+        said: the text, which stands in them just so.
+        ends: how many of its characters each beginning has; with 0 it is the token before the text.
+        tokenizer: a fast one, which knows where each token stands.
+        config: how many tokens a place holder becomes.
+    """
+    text = _text(turns, tokenizer, prompt=True)
+    start = text.index(said)
+    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    begins = [begin for begin, _ in found["offset_mapping"]]
+    grown = list(accumulate(_times(config).get(one, 1) for one in found["input_ids"]))  # tokens up to and with each
+    return [grown[bisect_left(begins, start + end) - 1] - 1 for end in ends]
+
+
 def answer_ids(tokenizer: Any) -> tuple[int, int]:
     """Return the ids of the first token of an answer that begins with "Yes", and with "No".
 
@@ -179,14 +202,22 @@ def answer_ids(tokenizer: Any) -> tuple[int, int]:
 
 
 def _ids(turns: Sequence[Turn], tokenizer: Any, *, prompt: bool) -> list[int]:
+    return list(tokenizer(_text(turns, tokenizer, prompt=prompt), add_special_tokens=False)["input_ids"])
+
+
+def _text(turns: Sequence[Turn], tokenizer: Any, *, prompt: bool) -> str:
     messages = [{"role": turn.role, "content": turn.text} for turn in turns]
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt))
 
 
 def _expanded(ids: Sequence[int], config: MpoxVlmConfig) -> list[int]:
-    times = {config.photo_token_id: config.tokens("photo"), config.skin_token_id: config.tokens("skin")}
+    times = _times(config)
     return [token for one in ids for token in [one] * times.get(one, 1)]
+
+
+def _times(config: MpoxVlmConfig) -> dict[int, int]:
+    """Return how many visual tokens each place holder stands for."""
+    return {config.photo_token_id: config.tokens("photo"), config.skin_token_id: config.tokens("skin")}
 
 
 def _end(ids: Sequence[int], tokenizer: Any) -> int:

@@ -46,6 +46,10 @@ class TrainRecipe:
     """The plain photograph and this many less one random variants, whose features are computed once."""
     augmentation: str = "harsh"
     """"harsh" or "mild", see `vision.augment`."""
+    read_steps: int = 400
+    """Of stage 0, in which LoRA learns from histories without a photograph; once for all folds."""
+    lr_read: float = 1e-3
+    """Learning rate of LoRA in stage 0."""
     align_steps: int = 150
     """Of stage 1, in which the projectors alone learn."""
     tune_steps: int = 400
@@ -71,13 +75,19 @@ class TrainRecipe:
     data.labels: only where the two disagree does
     it show that both count. What a yes is worth is then the exact combination alone, and no word of the answer is
     learned."""
+    plain: float = 0.7
+    """Share of the histories that are worded as `ask` words them; the others in any wording."""
     soft: float = 0.7
     """Share of the exact combination of a teacher's word and the history in what a yes is worth; the label has the
     rest."""
+    blind: str = ""
+    """"photo" or "skin": the encoder that the language model is shown nothing of, to see what it is worth."""
     inverse_penalty: float = 0.0
     """C of the teacher's logistic regression; 0 has it chosen by cross-validation inside what it learns from."""
     weight_answer: float = 2.0
     """Weight of the yes or no against the words of the answer."""
+    so_far: float = 2.0
+    """Weight of what P(yes) shall be after each answer of a history, all together, against that of the last."""
     profile: str = "2022"
     """Of the frequencies that histories are drawn from."""
     window: int = 16
@@ -111,6 +121,25 @@ class VlmRecipe:
         """Hash of every setting that a fit depends on; [rules] is left out."""
         settings = {name: asdict(getattr(self, name)) for name in ("data", "model", "train")}
         settings["train"].pop("checkpoint_steps")
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def reading_sha256(self) -> str:
+        """Hash of every setting that stage 0 depends on: whatever the others do, it need not be done again."""
+        shared = (
+            "seed",
+            "batch",
+            "window",
+            "warm_up",
+            "weight_decay",
+            "clip",
+            "weight_answer",
+            "so_far",
+            "profile",
+            "plain",
+        )
+        train = {name: getattr(self.train, name) for name in (*shared, "read_steps", "lr_read")}
+        settings = [self.data.labels, self.data.without, asdict(self.model) | {"skin": ""}, train]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -154,18 +183,21 @@ def _check(recipe: VlmRecipe) -> None:
         "train.seed": t.seed >= 0,
         "train.folds": t.folds >= 2,
         "train.augmentation": t.augmentation in ("harsh", "mild"),
+        "train.blind": t.blind in ("", "photo", "skin"),
         "train.warm_up": 0 <= t.warm_up < 1,
+        "train.read_steps": t.read_steps >= 0,
         "train.align_steps": t.align_steps >= 0,
         **{f"train.{name}": getattr(t, name) >= 1 for name in ("tune_steps", "batch", "views", "window")},
         "train.checkpoint_steps": t.checkpoint_steps >= 1,
         **{
-            f"train.{name}": 0 < getattr(t, name) < math.inf for name in ("lr_align", "lr_lora", "lr_projector", "clip")
+            f"train.{name}": 0 < getattr(t, name) < math.inf
+            for name in ("lr_read", "lr_align", "lr_lora", "lr_projector", "clip")
         },
         **{
             f"train.{name}": 0 <= getattr(t, name) < math.inf
-            for name in ("weight_decay", "weight_answer", "inverse_penalty")
+            for name in ("weight_decay", "weight_answer", "so_far", "inverse_penalty")
         },
-        **{f"train.{name}": 0 <= getattr(t, name) <= 1 for name in ("diagnosis", "no_history", "soft")},
+        **{f"train.{name}": 0 <= getattr(t, name) <= 1 for name in ("diagnosis", "no_history", "plain", "soft")},
         "train.mismatched": t.mismatched == 0 or (0 < t.mismatched <= 1 and len(set(d.labels) - set(d.without)) >= 2),
         "rules.sensitivity": 0 < recipe.rules.sensitivity <= 1,
         "rules.alpha": 0 < recipe.rules.alpha < 0.5,

@@ -9,11 +9,14 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from mpoxlens.schema import ClinicalInfo
 from mpoxlens.screening.questions import questions
 
 Known: TypeAlias = bool | int | float
 WORDINGS = ("third person", "first person", "list", "telegram", "questions")
+PLAIN = WORDINGS.index("telegram")  # in which a model is told a history; of all it takes the fewest tokens
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Words:
     unit: tuple[str, str] = ("", "")  # of a number
 
 
-def history_text(info: ClinicalInfo, wording: int = 0) -> str:
+def history_text(info: ClinicalInfo, wording: int = PLAIN) -> str:
     """Say the answers that are known, in the order in which they are asked; "" when nothing is known.
 
     Args:
@@ -42,6 +45,11 @@ def history_text(info: ClinicalInfo, wording: int = 0) -> str:
             return ". ".join(one[0].upper() + one[1:] for one in said) + "." * bool(said)
         case _:
             return " ".join(said)
+
+
+def draw_wording(rng: np.random.Generator, plain: float) -> int:
+    """Return `PLAIN` with a probability, else any of `WORDINGS`."""
+    return PLAIN if rng.random() < plain else int(rng.integers(len(WORDINGS)))
 
 
 def phrase(field: str, value: Known, wording: int = 0) -> str:

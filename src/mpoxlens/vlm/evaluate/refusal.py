@@ -9,8 +9,9 @@ import numpy as np
 
 from mpoxlens.evaluation.bootstrap import Draws, figure
 from mpoxlens.evaluation.metrics import Doubles, Flags
+from mpoxlens.vlm import reader
 
-REFUSAL = "Cannot"  # how an answer begins where nothing can be told; see instructions/templates.toml
+REFUSAL = reader.REFUSAL
 
 
 def refused(logits: Doubles) -> Flags:

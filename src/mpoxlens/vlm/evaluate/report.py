@@ -16,7 +16,8 @@ from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.vision.plan import plan
-from mpoxlens.vision.run_folder import write_json
+from mpoxlens.vision.run_folder import KEPT_RECIPE, write_json
+from mpoxlens.vision.run_folder import RECIPE as CLAIM
 from mpoxlens.vlm.crossval import ALONE, TOLD
 from mpoxlens.vlm.evaluate.figures import Rivals, figures
 from mpoxlens.vlm.evaluate.plan import Photographs, Settings, asked_of
@@ -26,14 +27,12 @@ from mpoxlens.vlm.frequencies import load_frequencies
 from mpoxlens.vlm.recipe import VlmRecipe, load
 
 FIGURES = "figures.json"
-CLAIM = "recipe.sha256"  # of a run: recipe, photographs and questions
-MEND = "name the recipe, the workspace and the folder of one run of: mpoxlens vlm crossval"
+MEND = "name the folder and the workspace of one run of: mpoxlens vlm crossval"
 Line = tuple[str, Mapping[str, float | None], int]  # what, its figure, on how many
 
 
 def command(
     run: Path,
-    recipe: Path,
     data: Path,
     settings: Settings,
     student: Path | None,
@@ -43,20 +42,17 @@ def command(
     """Evaluate a run, write its figures, and print them."""
     rivals = read_rivals(run, student, probe, ablation)
     with progress() as tell:
-        found = evaluation(run, recipe, data, settings, rivals, tell)
+        found = evaluation(run, data, settings, rivals, tell)
     console = Console(markup=False, highlight=False, soft_wrap=True)
     console.print(shown(found))
     console.print(f"written: {run / FOLDER / FIGURES}")
 
 
-def evaluation(
-    run: Path, recipe_path: Path, data: Path, settings: Settings, rivals: Rivals, tell: Tell = silent
-) -> dict[str, Any]:
+def evaluation(run: Path, data: Path, settings: Settings, rivals: Rivals, tell: Tell = silent) -> dict[str, Any]:
     """Return every figure of a run, and write them into `run`/evaluation.
 
     Args:
         run: the folder that `mpoxlens vlm crossval` left.
-        recipe_path: its recipe.
         data: the workspace that it was run on.
         settings: how much is asked.
         rivals: what the model is held against.
@@ -65,10 +61,12 @@ def evaluation(
     Raises:
         CheckpointError: the adapter of a fold is missing or damaged.
         DataError: the data set is another, or cannot be read.
-        RecipeError: the recipe cannot be read.
+        RecipeError: the recipe that the run kept cannot be read.
     """
-    recipe, manifest = load(recipe_path), Workspace(data).clean()
-    _check_claim(run, recipe, manifest)
+    claimed = _claimed(run)
+    recipe, manifest = load(run / KEPT_RECIPE), Workspace(data).clean()
+    if claimed != [recipe.sha256, manifest.sha256]:
+        raise DataError(str(run), "its recipe was changed since, or it is a run of other photographs", MEND)
     frequencies = load_frequencies()
     asked = asked_of(photographs(recipe, manifest), frequencies, settings)
     rows = answered(recipe, manifest, asked, run, tell)
@@ -78,14 +76,12 @@ def evaluation(
     return found
 
 
-def _check_claim(run: Path, recipe: VlmRecipe, manifest: Manifest) -> None:
-    """Refuse a folder that is no run of this recipe on these photographs: its folds would be others."""
+def _claimed(run: Path) -> list[str]:
+    """Return the names of recipe and photographs of a run."""
     try:
-        claimed = (run / CLAIM).read_text(encoding="utf-8").split()[:2]
+        return (run / CLAIM).read_text(encoding="utf-8").split()[:2]
     except OSError:
         raise DataError(str(run), "no run lies there", MEND) from None
-    if claimed != [recipe.sha256, manifest.sha256]:
-        raise DataError(str(run), "it holds a run of another recipe or of other photographs", MEND)
 
 
 def others_of(run: Path, labels: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from torch import nn
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.datasets.tables import made_of
-from mpoxlens.vlm.adapter import load_adapter, merge, read_about
+from mpoxlens.vlm.about import read_about
+from mpoxlens.vlm.adapter import load_adapter, merge
 from mpoxlens.vlm.base import build
 from mpoxlens.vlm.evaluate.nouns import Answered, Asked, read_answers, write_answers
 from mpoxlens.vlm.evaluate.refusal import REFUSAL
@@ -96,6 +97,7 @@ def answered(
         features = visual_features(
             _placed(model), pictures, manifest.paths, run / FOLDER / "features.parquet", views=1, tell=tell
         )
+        features = replace(features, blind=recipe.train.blind)
         for fold in left:
             rows = _asked_of(_judge(recipe, adapters[fold], features), _of_fold(asked, fold), f"fold {fold + 1}", tell)
             write_answers(rows, tables[fold], names[fold])
