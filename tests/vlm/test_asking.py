@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -22,16 +24,18 @@ from tiny_assistant import biased, photograph, rules, save
 from mpoxlens import cli
 from mpoxlens.cli_vlm import VERBS
 from mpoxlens.errors import CheckpointError, HistoryError, MpoxlensError, PhotoError, WeightsError
+from mpoxlens.rules import OutOfDistribution
 from mpoxlens.schema import INTENDED_USE, ClinicalInfo, Decision
 from mpoxlens.screening.decide import percent
 from mpoxlens.vlm import ask_command
-from mpoxlens.vlm.adapter import ABOUT
+from mpoxlens.vlm.about import ABOUT
 from mpoxlens.vlm.answer import OPENINGS, compose
 from mpoxlens.vlm.answer_json import schema_text, to_json, to_line
 from mpoxlens.vlm.ask_command import divided
 from mpoxlens.vlm.asking import Assistant
 from mpoxlens.vlm.fetch import fetch_base
 from mpoxlens.vlm.prompts import PHOTO, SKIN, Turn
+from mpoxlens.vlm.reader import openings
 from mpoxlens.vlm.rules_file import RULES, read_rules, write_rules
 from mpoxlens.vlm.spoken import TREATMENT_REFUSED, fit_sentences
 from mpoxlens.vlm.talk import DIAGNOSIS, MAX_BEFORE, Exchange, Talk
@@ -45,6 +49,14 @@ UNFIT = (
     "See www.example.org. <photo> is here. It is heat rash. Go to work as usual. There are no spots. "
     "They are pustules. They are\npustules. The drawing shows vesicles. The photo can be judged. It is a vesic"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fast files go to a folder of the test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +190,7 @@ def test_photo_history_and_recent_talk_go_with_every_question(assistant: Assista
     for turns in (second, last):
         assert sum(turn.text.count(PHOTO) for turn in turns) == 1
         assert turns[1].text.startswith(PHOTO + SKIN)
-        assert "The person is 31 years old." in turns[1].text
+        assert "31 years old." in turns[1].text
     assert [turn.role for turn in second] == ["system", "user", "assistant", "user"]
     assert "It is a papule." in second[2].text
     assert len(last) == 2  # what came before is too long to be read again
@@ -246,12 +258,9 @@ def test_any_other_sentence_is_not(sentence: str) -> None:
     )
 
 
-def test_what_the_gate_refuses_is_not_judged(assistant: Assistant, grey: Path) -> None:
-    seen: list[int] = []
-    hook = assistant.model.register_forward_hook(lambda *_: seen.append(1))
+def test_what_the_gate_refuses_is_not_judged(assistant: Assistant, grey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assistant.reader, "see", lambda _: pytest.fail("it was looked at"))
     found = assistant.ask(grey, HISTORY, "What do you see?")
-    hook.remove()
-    assert seen == []
     assert (found.decision, found.probability, found.interval) == (Decision.CANNOT_TELL, None, None)
     assert found.text.startswith("I cannot tell whether this is mpox. The photo shows no detail.")
     assert found.text.endswith(found.next_step)
@@ -290,10 +299,68 @@ def test_a_prompt_of_too_many_tokens_is_one_line(assistant: Assistant, photo: Pa
         assistant.ask(photo, question="한" * 1000)  # of this tokenizer 3 tokens each
 
 
+class Saying:
+    """Stands for a model whose logits are set, to see what is made of them."""
+
+    def __init__(self, reader: Any, logits: list[float]) -> None:
+        self._reader, self._logits = reader, logits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def first_logits(self, ids: list[int], seen: object) -> Any:
+        found = np.zeros(300, np.float32)
+        found[list(openings(self.tokenizer, self.config))] = self._logits
+        return found
+
+
+@pytest.mark.parametrize(("cannot", "decision"), [(7.9, Decision.LIKELY), (8.1, Decision.CANNOT_TELL)])
+def test_what_the_model_refuses_is_not_decided(
+    assistant: Assistant, photo: Path, cannot: float, decision: Decision
+) -> None:
+    reader: Any = Saying(assistant.reader, [0.0, 8.0, cannot])
+    found = Assistant(reader, rules(), assistant.about).ask(photo)
+    assert found.decision is decision
+    assert ("model_refuses" in [reason.code for reason in found.reasons]) is (decision is Decision.CANNOT_TELL)
+    CHECKER.validate(to_json(found))
+
+
+@pytest.mark.parametrize(("threshold", "strange"), [(0.5, True), (50.0, False)])
+def test_an_unfamiliar_picture_is_not_decided(
+    assistant: Assistant, photo: Path, tmp_path: Path, folder: Path, threshold: float, strange: bool
+) -> None:
+    ood = OutOfDistribution(np.zeros(16, np.float32), np.eye(2, 16, dtype=np.float32), 0.5, threshold)
+    (tmp_path / ABOUT).write_bytes((folder / ABOUT).read_bytes())
+    write_rules(replace(rules(4.0), ood=ood), tmp_path)
+    found = Assistant(assistant.reader, read_rules(tmp_path), assistant.about).ask(photo)
+    assert (found.decision is Decision.CANNOT_TELL) is strange
+    assert ("unfamiliar" in [reason.code for reason in found.reasons]) is strange
+
+
+def test_an_ood_of_another_model_is_one_line(assistant: Assistant, photo: Path) -> None:
+    ood = OutOfDistribution(np.zeros(3, np.float32), np.eye(2, 3, dtype=np.float32), 0.5, 1.0)
+    with pytest.raises(CheckpointError, match=r"calibration\.json: its ood is of 3 features, the model's photo of 16"):
+        Assistant(assistant.reader, replace(rules(), ood=ood), assistant.about).ask(photo)
+
+
+def test_too_long_a_prompt_is_refused_before_anything_is_shown(assistant: Assistant, photo: Path) -> None:
+    pieces = assistant.about_photo(photo).stream("한" * 1000)
+    with pytest.raises(MpoxlensError, match="2048 are read"):
+        next(pieces)
+
+
+def test_another_skin_expert_needs_no_download_of_the_usual_one(bare: None, tmp_path: Path) -> None:
+    lines: list[str] = []
+    with pytest.raises(WeightsError) as told:
+        fetch_base("mini", lines.append, skin=str(tmp_path / "own.safetensors"), offline=True)
+    assert "CLIP" in str(told.value)
+    assert "skin expert" not in str(told.value)
+
+
 def test_more_than_the_processor_can_hold_is_one_line(
     assistant: Assistant, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assistant.model, "encode_photo", lambda _: torch.empty(1 << 50))
+    monkeypatch.setattr(assistant.reader, "see", lambda _: torch.empty(1 << 50))
     with pytest.raises(MpoxlensError, match="memory: it does not suffice for this model"):
         assistant.about_photo(photo)
 

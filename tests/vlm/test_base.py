@@ -11,10 +11,11 @@ from tiny_vlm import asked, made
 
 from mpoxlens import weights
 from mpoxlens.errors import MpoxlensError, WeightsError
-from mpoxlens.vlm.base import _bytes_tokenizer, build, describe, from_folders
+from mpoxlens.vlm.base import _bytes_tokenizer, build, from_folders
 from mpoxlens.vlm.config import mini, tiny
 from mpoxlens.vlm.generate import generate
 from mpoxlens.vlm.gguf_file import _halves, read_gguf
+from mpoxlens.vlm.parts import describe
 from mpoxlens.vlm.prompts import answer_ids
 
 PARTS = ("clip-vit-b16", "dinov2-s-saliency", "smollm2-135m")

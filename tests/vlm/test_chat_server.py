@@ -38,6 +38,14 @@ CHECKER = jsonschema.Draft202012Validator(json.loads(schema_text()))
 Json = dict[str, Any]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fast files go to a folder of the test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(tmp_path_factory.mktemp("adapter"))
@@ -184,8 +192,10 @@ REFUSED: list[tuple[Json, str]] = [
     (user(shown(b"a"), shown(b"b")), "the photo: the conversation has 2; send one photo"),
     (user(shown(b"a"), said("why " * 10_000)), "the question: it has 10000 words"),
     (user(shown(b"a"), said('history: {"feverish": true}')), "history: feverish: no such question"),
-    (user(shown(b"a"), said("History: I had a fever.")), "history: it holds a NoneType, not an object"),
-    (user(shown(b"a"), said('history: {"\\ud800": true}')), "history: it holds a NoneType, not an object"),
+    (user(shown(b"a"), said("History: I had a fever.")), "history: what stands after it is no JSON object"),
+    (user(shown(b"a"), said('history: {"\\ud800": true}')), "history: what stands after it is no JSON object"),
+    (user(shown(b"a"), said("history:")), "history: no answers stand after it"),
+    (user(shown(b"a"), said("history: null")), "history: no answers stand after it"),
     (user({"type": "input_audio"}), "messages: content: a part is neither text nor image_url"),
     ({"role": "user", "content": 3}, "messages: content: it is neither a text nor a list of parts"),
     ({"role": "tool", "content": "x"}, "messages: one has no role of user, assistant or system"),
@@ -252,22 +262,15 @@ def test_other_addresses_are_told_in_the_same_form(desk: TestClient) -> None:
 
 
 def test_what_goes_wrong_while_words_come_ends_the_stream_in_one_line(
-    assistant: Assistant, photo: bytes, desk: TestClient
+    assistant: Assistant, photo: bytes, desk: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object) -> Iterator[str]:
+        yield "They are"
         raise MemoryError
 
+    monkeypatch.setattr(assistant.reader, "write", full)
     text = body(user(shown(photo), said("What do you see?")), stream=True)
-    calls: list[int] = []
-
-    def later(*_: object) -> None:  # the number is worked out first
-        calls.append(1)
-        if len(calls) > 1:
-            full()
-
-    hook = assistant.model.language.register_forward_pre_hook(later)
     answer = desk.post("/v1/chat/completions", json=text)
-    hook.remove()
     events = answer.text.strip().split("\n\n")
     assert json.loads(events[-1].removeprefix("data: "))["error"]["message"].startswith("memory: it does not suffice")
     assert "[DONE]" not in answer.text

@@ -40,7 +40,7 @@ def save(folder: Path) -> Path:
 
 def biased(assistant: Assistant, bias: float, most: int = 8) -> Assistant:
     """Return an assistant of the same model whose numbers lie elsewhere, and that says little."""
-    return Assistant(assistant.model, assistant.tokenizer, rules(bias), assistant.about, most=most)
+    return Assistant(assistant.reader, rules(bias), assistant.about, most=most)
 
 
 def photograph(path: Path, seed: int = 3) -> Path:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from torch import Tensor
 
 from mpoxlens.schema import Decision, Floats
 from mpoxlens.screening.decide import Verdict, percent
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 OPENINGS = {
     Decision.LIKELY: "Mpox is likely",

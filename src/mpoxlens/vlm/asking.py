@@ -13,31 +13,31 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
-import transformers
-from torch import Tensor
 
 import mpoxlens
+from mpoxlens.errors import CheckpointError
 from mpoxlens.photo import decode_photo, read_photo
 from mpoxlens.rules import logit, sigmoid
-from mpoxlens.schema import ClinicalInfo, Floats, Interval, Photo
+from mpoxlens.schema import ClinicalInfo, Floats, Interval, Photo, Reason
 from mpoxlens.screening import gate
 from mpoxlens.screening.decide import Numbers, decide
 from mpoxlens.screening.history import Table, check_info, load_table, weigh
-from mpoxlens.vlm.adapter import load_adapter, merge, read_about
-from mpoxlens.vlm.answer import answer_logits
-from mpoxlens.vlm.base import build
-from mpoxlens.vlm.features import preprocess_of
+from mpoxlens.vlm.about import read_about
+from mpoxlens.vlm.fast.store import SIZES, fast_files
 from mpoxlens.vlm.fetch import fetch_base, shipped_adapter
-from mpoxlens.vlm.generate import MOST, batch_of, enough_memory, first_logits, stream
-from mpoxlens.vlm.model import MpoxVlm
-from mpoxlens.vlm.prompts import Turn, answer_ids, conversation, prompt_ids
-from mpoxlens.vlm.rules_file import POSITIVE, Rules, read_rules
+from mpoxlens.vlm.prompts import Turn, conversation, prompt_ids
+from mpoxlens.vlm.reader import MOST, Reader, enough_memory, openings
+from mpoxlens.vlm.rules_file import POSITIVE, RULES, Rules, read_rules
 from mpoxlens.vlm.talk import DIAGNOSIS, Answer, Exchange, Found, Talk, check_question
 from mpoxlens.vlm.words import history_text
 
 UNKNOWN = ClinicalInfo()
 HARDLY = 1.02  # a change of the odds below this is rounding, and nothing is said of it
+REFUSED = Reason(
+    "model_refuses",
+    "The model itself says that it cannot tell anything from this picture.",
+    "Send a plain, sharp and bright photo of the rash.",
+)
 Source: TypeAlias = "str | Path | bytes | Photo"
 
 
@@ -45,8 +45,7 @@ class Assistant:
     """MpoxVLM with its adapter and its rules.
 
     Args:
-        model: with the adapter, in evaluation mode as `build` and `load_adapter` leave it.
-        tokenizer: of its language model, with place holders.
+        reader: the model with the adapter.
         rules: of the adapter.
         about: what is said of the model under `provenance`.
         table: likelihood ratios of the clinic, for what is said of the history; the shipped ones when None.
@@ -55,19 +54,21 @@ class Assistant:
 
     def __init__(
         self,
-        model: MpoxVlm,
-        tokenizer: Any,
+        reader: Reader,
         rules: Rules,
         about: Mapping[str, str],
         table: Table | None = None,
         most: int = MOST,
     ) -> None:
-        self.model, self.tokenizer, self.rules, self.most = model, tokenizer, rules, most
+        self.reader, self.rules, self.most = reader, rules, most
         self.table = table or load_table()
-        versions = {"mpoxlens": mpoxlens.__version__, "torch": torch.__version__}
-        self.about = {**about, **versions, "transformers": transformers.__version__, "measured_on": rules.measured_on}
-        self._answers = answer_ids(tokenizer)
-        self._inputs = preprocess_of(model.config)
+        self.about = {
+            **about,
+            "mpoxlens": mpoxlens.__version__,
+            **reader.versions,
+            "measured_on": rules.measured_on,
+        }
+        self._openings = openings(reader.tokenizer, reader.config)
 
     @classmethod
     def load(
@@ -78,26 +79,29 @@ class Assistant:
         offline: bool = False,
         say: Callable[[str], None] = lambda _line: None,
     ) -> Assistant:
-        """Load base and adapter.
+        """Load an adapter: by its fast files, made at its first use, or by torch where its size has none.
 
         Args:
             adapter: the folder of one; the shipped one when None.
             skin: file of another skin expert, where the adapter was trained with one.
             offline: never download base weights.
-            say: shows a line on what is downloaded.
+            say: shows a line on what is downloaded or made.
 
         Raises:
             CheckpointError: there is no such adapter, it is damaged or of another base, or it has no rules.
-            WeightsError: base weights are not to be had.
+            WeightsError: base weights are not to be had, or a fast file is damaged.
+            MpoxlensError: the fast files cannot be written.
         """
         folder = adapter or shipped_adapter()
         about, rules = read_about(folder), read_rules(folder)
-        fetch_base(about["size"], say, offline=offline)
-        model, tokenizer = build(about["size"], skin=skin)
-        load_adapter(folder, model)
+        if about["size"] in SIZES:
+            reader = _fast(fast_files(folder, about, skin, say, offline=offline))
+        else:
+            fetch_base(about["size"], say, skin=skin, offline=offline)
+            reader = _by_torch(folder, about["size"], skin)
         named = {"model": f"mpox_vlm {about['size']}", "adapter_sha256": about["sha256"]}
         base = {f"base_{part}": str(sha256) for part, sha256 in about["base"].items()}
-        return cls(merge(model), tokenizer, rules, named | base)
+        return cls(reader, rules, named | base)
 
     def about_photo(self, photo: Source, info: ClinicalInfo = UNKNOWN) -> Talk:
         """Look at a photograph and return the talk about it; the decision is made here, before any question.
@@ -139,7 +143,7 @@ class Assistant:
 
     def _talk(self, photo: Photo, info: ClinicalInfo) -> Talk:
         checked = gate.check(photo)
-        seen = self._see(photo) if checked.usable else {}
+        seen = self.reader.see(photo) if checked.usable else None
         found = Found(
             file=photo.name,
             gate=checked,
@@ -154,13 +158,14 @@ class Assistant:
             found = self._judged(found, seen, info.contact_21_days)
         return Talk(found, partial(self._write, seen))
 
-    def _judged(self, found: Found, seen: Mapping[str, Tensor], contact: bool | None) -> Found:
-        alone, both = self._logits(found.told, seen)
+    def _judged(self, found: Found, seen: Any, contact: bool | None) -> Found:
+        alone = self._logits("", seen)
+        both = self._logits(found.told, seen) if found.told else alone
         photo_probability, probability = self._probability(alone), self._probability(both)
-        interval = self.rules.calibration.interval(both, POSITIVE)
+        interval = self.rules.calibration.interval(both[:2], POSITIVE)
         numbers = Numbers(
             gate=found.gate,
-            strange=None,
+            strange=self._strange(seen.embedding) or (REFUSED if _refuses(alone) or _refuses(both) else None),
             photo_probability=photo_probability,
             probability=probability,
             # The bootstrap need not straddle the estimate itself; an interval without its estimate puzzles readers.
@@ -172,32 +177,53 @@ class Assistant:
         verdict = decide(numbers, self.rules.conformal, self.rules.operating_point)
         return replace(found, verdict=verdict, photo_probability=photo_probability)
 
-    def _write(self, seen: Mapping[str, Tensor], turns: Sequence[Turn]) -> Iterator[str]:
-        """Yield what the language model writes after these turns, as it comes."""
-        batch = self._batch(prompt_ids(turns, self.tokenizer, self.model.config), seen)
-        return stream(self.model, self.tokenizer, batch, most=self.most)
+    def _strange(self, embedding: Floats) -> Reason | None:
+        ood = self.rules.ood
+        if ood is None:
+            return None
+        if ood.mean.shape != embedding.shape:
+            why = f"its ood is of {len(ood.mean)} features, the model's photo of {len(embedding)}"
+            raise CheckpointError(RULES, why, "calibrate the adapter again")
+        return gate.strange(float(ood.score(embedding[None])[0]), ood.threshold)
 
-    @torch.inference_mode()
-    def _see(self, photo: Photo) -> dict[str, Tensor]:
-        clip, skin = (torch.from_numpy(spec(photo.pixels))[None].to(self.model.device) for spec in self._inputs)
-        return {"photo_features": self.model.encode_photo(clip), "skin_features": self.model.encode_skin(skin)}
+    def _write(self, seen: Any, turns: Sequence[Turn]) -> Iterator[str]:
+        """Yield what the language model writes after these turns, as it comes; too long a prompt is refused at once."""
+        ids = prompt_ids(turns, self.reader.tokenizer, self.reader.config)
+        return _safely(self.reader.write(ids, seen, self.most))
 
-    def _logits(self, told: str, seen: Mapping[str, Tensor]) -> tuple[Floats, Floats]:
-        """Return the logits [2] of "No" and "Yes" of the photograph alone, and with the history."""
-        histories = ["", told] if told else [""]
-        prompts = [prompt_ids(conversation(DIAGNOSIS, h), self.tokenizer, self.model.config) for h in histories]
-        # One after the other: side by side the shorter one would be padded, and two cores gain nothing by a batch.
-        logits = [first_logits(self.model, self._batch(prompt, seen)) for prompt in prompts]
-        found = answer_logits(torch.cat(logits), self._answers)
-        return found[0], found[-1]
+    def _logits(self, told: str, seen: Any) -> Floats:
+        """Return the logits [3] of "No", "Yes" and a refusal as the first token of the answer."""
+        ids = prompt_ids(conversation(DIAGNOSIS, told), self.reader.tokenizer, self.reader.config)
+        return self.reader.first_logits(ids, seen)[list(self._openings)]
 
     def _probability(self, logits: Floats) -> float:
-        return float(sigmoid(self.rules.calibration.log_odds(logits[None], POSITIVE))[0])
+        return float(sigmoid(self.rules.calibration.log_odds(logits[None, :2], POSITIVE))[0])
 
-    def _batch(self, prompt: Sequence[int], seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        pad = self.tokenizer.pad_token_id
-        text = batch_of([prompt], self.tokenizer.eos_token_id if pad is None else pad)
-        return {name: value.to(self.model.device) for name, value in (text | dict(seen)).items()}
+
+def _fast(folder: Path) -> Reader:
+    from mpoxlens.vlm.fast.reader import FastReader
+
+    return FastReader(folder)
+
+
+def _by_torch(folder: Path, size: str, skin: str | None) -> Reader:
+    from mpoxlens.vlm.adapter import load_adapter, merge
+    from mpoxlens.vlm.base import build
+    from mpoxlens.vlm.torch_reader import TorchReader
+
+    model, tokenizer = build(size, skin=skin)
+    load_adapter(folder, model)
+    return TorchReader(merge(model), tokenizer)
+
+
+def _safely(pieces: Iterator[str]) -> Iterator[str]:
+    with enough_memory():
+        yield from pieces
+
+
+def _refuses(logits: Floats) -> bool:
+    """Whether an answer begins with the refusal, as `evaluate.refusal.refused` counts it."""
+    return bool(logits[2] > logits[:2].max())
 
 
 def _read(photo: Source) -> Photo:

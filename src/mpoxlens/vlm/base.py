@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,53 +13,17 @@ from transformers import CLIPVisionModel, Dinov2Model, LlamaForCausalLM, PreTrai
 from transformers.initialization import no_init_weights
 from transformers.utils import logging as told_by
 
-from mpoxlens.errors import MpoxlensError, WeightsError
+from mpoxlens.errors import WeightsError
 from mpoxlens.vision.backbones.loading import load_transformers, path_of, quietly
 from mpoxlens.vision.backbones.others import clip_vit_b16
-from mpoxlens.vlm.config import SIZES, MpoxVlmConfig
+from mpoxlens.vlm.config import MpoxVlmConfig
 from mpoxlens.vlm.gguf_file import read_gguf
 from mpoxlens.vlm.model import MpoxVlm
+from mpoxlens.vlm.parts import CLIP, CLIP_7B, SKIN, SKIN_7B, TEXT, TEXT_7B, config_of, short
 from mpoxlens.vlm.prompts import with_place_holders
 from mpoxlens.weights import SOURCES, hub_reachable, local
 
-CLIP, SKIN, TEXT = "clip-vit-b16", "dinov2-s-saliency", "smollm2-135m"
-CLIP_7B, SKIN_7B, TEXT_7B = (
-    "openai/clip-vit-large-patch14-336",
-    "google/vit-base-patch16-224",
-    "meta-llama/Llama-2-7b-hf",
-)
 FILES = ["*.safetensors", "*.json", "tokenizer.model"]  # what is asked of a repository of the hub
-
-
-@dataclass(frozen=True)
-class Part:
-    """One set of base weights."""
-
-    name: str  # in `mpoxlens.weights`, or of a repository on the hub
-    role: str
-    bytes: int  # to be downloaded
-    licence: str
-    here: bool  # already on this machine
-
-
-def describe(size: str = "mini") -> list[Part]:
-    """Return what `build` would need, and how much of it would have to be downloaded.
-
-    Raises:
-        MpoxlensError: there is no such size.
-    """
-    _config(size)
-    if size == "mini":
-        rows = ((CLIP, "CLIP", 78_462_149), (SKIN, "skin expert", 90_210_194), (TEXT, "language model", 92_871_040))
-        return [Part(n, r, b, SOURCES[n].licence, local(SOURCES[n].file) is not None) for n, r, b in rows]
-    if size == "7b":
-        hub = (
-            (CLIP_7B, "CLIP", 1_711_000_000, "MIT"),
-            (SKIN_7B, "skin expert", 346_000_000, "Apache-2.0"),
-            (TEXT_7B, "language model", 13_477_000_000, "Llama 2 Community License, asked for at the publisher's"),
-        )
-        return [Part(n, r, b, licence, local(_short(n)) is not None) for n, r, b, licence in hub]
-    return []
 
 
 def build(
@@ -77,7 +40,7 @@ def build(
     Raises:
         WeightsError: base weights are not to be had, damaged or of another network.
     """
-    config = _config(size)
+    config = config_of(size)
     if size == "tiny":
         return _tiny(config, seed)
     if size == "7b":
@@ -146,13 +109,6 @@ def read_model(folder: Path) -> MpoxVlm:
     return found
 
 
-def _config(size: str) -> MpoxVlmConfig:
-    make: Callable[[], MpoxVlmConfig] | None = SIZES.get(size)
-    if make is None:
-        raise MpoxlensError(f"size {size!r}", "unknown", f"use one of: {', '.join(SIZES)}")
-    return make()
-
-
 def _tiny(config: MpoxVlmConfig, seed: int) -> tuple[MpoxVlm, Any]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -183,7 +139,7 @@ def _roles_7b() -> dict[str, str]:
 
 def _folder(name: str) -> Path:
     """Return the folder of a repository of the hub: a local one of its short name, else the hub's cache or the hub."""
-    found = local(_short(name))
+    found = local(short(name))
     if found is not None:
         return found
     from huggingface_hub import snapshot_download
@@ -193,12 +149,8 @@ def _folder(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=FILES, local_files_only=not hub_reachable()))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
         why = "not to be had from the local folders or the hub"
-        mend = f"put its folder {_short(name)} into a folder and name that in MPOXLENS_WEIGHTS"
+        mend = f"put its folder {short(name)} into a folder and name that in MPOXLENS_WEIGHTS"
         raise WeightsError(f"base weights of {name!r}", why, mend) from None
-
-
-def _short(name: str) -> str:
-    return name.rsplit("/", 1)[-1]
 
 
 def _loaded(kind: Any, folder: Path, like: nn.Module, dtype: torch.dtype) -> Any:

@@ -23,6 +23,7 @@ from mpoxlens.vlm.talk import DIAGNOSIS, Exchange, check_question
 MAX_MESSAGES = 64
 DATA = re.compile(r"data:image/[\w.+-]{1,40};base64,")
 HISTORY = re.compile(r"\s*history\s*:\s*", re.IGNORECASE)
+AS_JSON = 'write history: {"fever": true}'
 IGNORED_ROLES = ("system", "developer")  # the model's own system text is fixed
 
 
@@ -168,14 +169,23 @@ def _question(texts: Sequence[str]) -> str:
 
 def _history(data: Mapping[str, Any], said: Sequence[_Said]) -> ClinicalInfo:
     given: list[object] = [] if data.get("history") is None else [data["history"]]
-    for text in (text for one in said if one.role == "user" for text in one.histories):
-        try:
-            given.append(_loads(text) if len(text) <= MAX_HISTORY else None)
-        except (ValueError, RecursionError):
-            given.append(None)
+    given += [_told(text) for one in said if one.role == "user" for text in one.histories]
     if len(given) > 1:
         raise MpoxlensError("history", "it is given more than once", "give it once, for the whole conversation")
     return parse_history(given[0] if given else {}, "history")
+
+
+def _told(text: str) -> Mapping[str, Any]:
+    """Return the answers that stand after "history:"."""
+    if text.strip() in ("", "null"):
+        raise MpoxlensError("history", "no answers stand after it", f"{AS_JSON}, or leave it out")
+    try:
+        found = _loads(text) if len(text) <= MAX_HISTORY else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise MpoxlensError("history", "what stands after it is no JSON object", AS_JSON)
+    return found
 
 
 def _form(what: str, why: str) -> MpoxlensError:

@@ -7,8 +7,8 @@ from importlib import resources
 from pathlib import Path
 
 from mpoxlens.errors import CheckpointError, WeightsError
-from mpoxlens.vlm.adapter import ABOUT
-from mpoxlens.vlm.base import Part, describe
+from mpoxlens.vlm.about import ABOUT
+from mpoxlens.vlm.parts import SKIN_ROLE, Part, describe
 from mpoxlens.weights import SOURCES, resolve
 
 MB = 1_000_000
@@ -27,19 +27,20 @@ def shipped_adapter() -> Path:
     return folder
 
 
-def fetch_base(size: str, say: Callable[[str], None], *, offline: bool = False) -> None:
+def fetch_base(size: str, say: Callable[[str], None], *, skin: str | None = None, offline: bool = False) -> None:
     """Have all base weights of a size on this machine; what is missing is announced, then downloaded part by part.
 
     Args:
         size: of `config.SIZES`.
         say: shows a line.
+        skin: file of another skin expert; the usual one is not needed then.
         offline: never download.
 
     Raises:
         MpoxlensError: there is no such size.
         WeightsError: something is missing and must not, or cannot, be downloaded.
     """
-    missing = [part for part in describe(size) if not part.here]
+    missing = [one for one in describe(size) if not (one.here or (skin and one.role == SKIN_ROLE))]
     if not missing:
         return
     names = ", ".join(_told(part) for part in missing)

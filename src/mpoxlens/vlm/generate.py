@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
@@ -12,12 +11,9 @@ import torch
 from torch import Tensor
 from transformers import StoppingCriteria, TextIteratorStreamer
 
-from mpoxlens.errors import MpoxlensError
 from mpoxlens.vlm.model import MpoxVlm
 from mpoxlens.vlm.prompts import IGNORED
-
-MOST = 160  # tokens of an answer
-CPU_FULL = "DefaultCPUAllocator: can't allocate memory"
+from mpoxlens.vlm.reader import MOST, enough_memory
 
 
 def batch_of(prompts: Sequence[Sequence[int]], pad: int) -> dict[str, Tensor]:
@@ -108,20 +104,3 @@ def _settings(
     ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": pad}
     given = {name: value.to(model.device) for name, value in inputs.items()}
     return given | chosen | ends | {"max_new_tokens": most}
-
-
-@contextmanager
-def enough_memory() -> Iterator[None]:
-    """Say in one line that the machine is too small, on a GPU or not.
-
-    Raises:
-        MpoxlensError: the memory does not suffice for what is done inside.
-    """
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        # torch.OutOfMemoryError is a RuntimeError, and what the processor's allocator raises is a plain one.
-        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and CPU_FULL not in str(error):
-            raise
-        mend = "close other programs, or ask of fewer photos"
-        raise MpoxlensError("memory", "it does not suffice for this model", mend) from None

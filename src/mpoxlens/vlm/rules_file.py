@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpoxlens.errors import CheckpointError
-from mpoxlens.rules import Calibration, Conformal
+from mpoxlens.rules import Calibration, Conformal, OutOfDistribution
 from mpoxlens.screening.output import write_whole
-from mpoxlens.vlm.adapter import read_about
+from mpoxlens.vlm.about import read_about
 
 RULES = "calibration.json"
-POSITIVE = 1  # column of "Yes" in `answer.answer_logits`
+POSITIVE = 1  # column of "Yes" in the logits of "No" and "Yes"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Rules:
     conformal: Conformal
     measured_on: str  # which predictions these numbers were fitted on, in words
     figures: Mapping[str, float]  # how good they were there, by name
+    ood: OutOfDistribution | None = None  # of `VisualFeatures.pooled`; without it no picture is called unfamiliar
 
 
 def write_rules(rules: Rules, folder: Path) -> None:
@@ -46,7 +47,8 @@ def write_rules(rules: Rules, folder: Path) -> None:
             "conformal": rules.conformal.to_dict(),
             "measured_on": rules.measured_on,
             "figures": dict(rules.figures),
-        },
+        }
+        | ({"ood": rules.ood.to_dict()} if rules.ood else {}),
         indent=2,
     )
 
@@ -71,6 +73,7 @@ def read_rules(folder: Path) -> Rules:
             Conformal.from_dict(data["conformal"]),
             str(data["measured_on"]),
             {str(name): float(value) for name, value in data["figures"].items()},
+            OutOfDistribution.from_dict(data["ood"]) if "ood" in data else None,
         )
         belongs = data["adapter"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -87,8 +87,9 @@ class Talk:
     def stream(self, question: str = DIAGNOSIS) -> Iterator[str]:
         """Yield an answer in pieces, and keep it for the next question. Raises as `ask`."""
         check_question(question)
+        added = self._added(question)  # before anything is shown, it refuses what is too long
         pieces: list[str] = []
-        for part in self._parts(question):
+        for part in self._parts(added):
             pieces.append(f" {part}" if pieces else part)
             yield pieces[-1]
         self.turns.append(Exchange(question, "".join(pieces)))
@@ -113,7 +114,7 @@ class Talk:
             provenance=found.provenance,
         )
 
-    def _parts(self, question: str) -> Iterator[str]:
+    def _parts(self, added: Iterator[str]) -> Iterator[str]:
         """Yield the decision and why, then what the model adds, then what to do; of a later question it adds first."""
         verdict = self.found.verdict
         if verdict is None:
@@ -122,19 +123,20 @@ class Talk:
         head = compose(replace(verdict, next_step=""))
         if not self.turns:
             yield head
-            yield from self._added(question)
+            yield from added
             yield verdict.next_step
             return
-        added = list(self._added(question))
-        yield from added
+        told = list(added)
+        yield from told
         # Of "Are you sure?" nothing is left to add, and what was found is said in full again.
-        yield from (compose(replace(verdict, reasons=(), next_step="")),) if added else (head, verdict.next_step)
+        yield from (compose(replace(verdict, reasons=(), next_step="")),) if told else (head, verdict.next_step)
 
     def _added(self, question: str) -> Iterator[str]:
+        if self.found.verdict is None or _letters(question) == _letters(DIAGNOSIS):
+            return iter(())  # there is nothing to add, or the decision is the answer
         if TREATMENT.search(question):
-            yield TREATMENT_REFUSED
-        elif _letters(question) != _letters(DIAGNOSIS):  # to which the decision is the answer
-            yield from fit_sentences(self.write(self._prompt(question)))
+            return iter((TREATMENT_REFUSED,))
+        return fit_sentences(self.write(self._prompt(question)))
 
     def _prompt(self, question: str) -> list[Turn]:
         asked = [*self._recent(), Exchange(question, "")]
