@@ -69,6 +69,25 @@ def test_nothing_screened_is_exit_code_two(tiny_path: Path, tmp_path: Path) -> N
     assert found.stderr == f"mpoxlens: {tmp_path / 'no.jpg'}: no such file; check the name\n"
 
 
+def test_photos_of_one_person_give_one_result(tiny_path: Path, photo_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "a_bad.jpg").write_bytes(b"no photo")
+    Image.open(photo_path).rotate(90).save(tmp_path / "turned.png")
+    report = tmp_path / "r.html"
+    found = run("screen", tmp_path, "--together", "--bundle", tiny_path, "--json", "--report", report)
+    assert found.exit_code == 1
+    refused, screened = map(json.loads, found.stdout.splitlines())
+    assert (Path(refused["file"]).name, refused["decision"]) == ("a_bad.jpg", None)
+    assert screened["file"] == f"{photo_path}, {tmp_path / 'turned.png'}"
+    assert screened["decision"] == "mpox likely"
+    assert len(screened["provenance"]["photo_sha256"]) == 64 + 1 + 64
+    page = report.read_text("utf-8")
+    assert page.count("data:image/jpeg") == 2
+    assert "a_bad.jpg: not a photo" in page
+    alone = run("screen", photo_path, "--bundle", tiny_path)
+    assert run("screen", photo_path, "--together", "--bundle", tiny_path).stdout == alone.stdout
+    assert run("screen", tmp_path / "a_bad.jpg", "--together", "--bundle", tiny_path).exit_code == 2
+
+
 def test_history_moves_the_probability(tiny_path: Path, photo_path: Path, tmp_path: Path) -> None:
     answers = tmp_path / "answers.json"
     answers.write_text('{"contact_21_days": true}')

@@ -50,10 +50,13 @@ class Calibration:
             positive: index of the positive label.
             shift: log likelihood ratio of other evidence, added to the log-odds.
         """
-        temperatures, biases = np.asarray(self.bootstrap).T  # [B] each
-        odds = _log_odds(logits / temperatures[:, None], positive, 1.0, biases) + shift  # [B]
-        low, high = np.quantile(sigmoid(odds), (0.025, 0.975))
+        low, high = np.quantile(sigmoid(self.drawn(logits, positive) + shift), (0.025, 0.975))
         return Interval(float(low), float(high))
+
+    def drawn(self, logits: Floats, positive: int) -> Doubles:
+        """Return the calibrated log-odds [B] of logits [C] in each draw of the bootstrap."""
+        temperatures, biases = np.asarray(self.bootstrap).T  # [B] each
+        return _log_odds(logits / temperatures[:, None], positive, 1.0, biases)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry of `bundle.json`."""

@@ -99,7 +99,7 @@ def test_size_is_that_of_the_stored_photo() -> None:
     assert small.next_step == "Send the photo as the camera made it, not a thumbnail."
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (40, 900), (900, 33), (33, 700)])
+@pytest.mark.parametrize("shape", [(32, 32), (40, 900), (900, 33), (33, 700), (7680, 32), (32, 7680)])
 def test_odd_shapes_are_measured(shape: tuple[int, int]) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (*shape, 3), dtype=np.uint8)
     assert all(np.isfinite(value) for value in gate.measure(noise).values())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,3 +60,18 @@ def test_numbers_that_are_not_finite_are_never_written(screener: Screener, photo
     found = replace(screener.screen(photo_path), interval=Interval(float("nan"), 1.0))
     with pytest.raises(ValueError, match="nan cannot be written as JSON"):
         to_line(found)
+
+
+def test_several_photos_together_keep_to_it(screener: Screener, photo_path: Path) -> None:
+    data = to_json(screener.screen_together([photo_path, photo_path]))
+    CHECKER.validate(data)
+    assert data["file"] == f"{photo_path}, {photo_path}"
+    one, other = data["provenance"]["photo_sha256"].split(" ")
+    assert one == other == hashlib.sha256(photo_path.read_bytes()).hexdigest()
+
+
+def test_every_code_of_a_reason_is_documented() -> None:
+    root = Path(__file__).parents[2]
+    reasons = json.loads((root / "web" / "src" / "tables" / "strings.json").read_text("utf-8"))["reasons"]
+    rows = [line for line in (root / "docs" / "json.md").read_text("utf-8").splitlines() if "`too_small`" in line]
+    assert sorted(re.findall("`([a-z_]+)`", *rows)) == sorted({row["code"] for row in reasons.values()})

@@ -31,6 +31,7 @@ from mpoxlens.schema import (
     Screening,
 )
 from mpoxlens.screening import report
+from mpoxlens.screening.combine import Examined, JointScreening
 from mpoxlens.screening.report import effect, hundred, percent, positive_index, undecided, write_report
 
 CONFORMAL = Conformal(alpha=0.1, mpox_from=0.33, other_to=0.58)
@@ -281,6 +282,38 @@ def test_several_photos_have_an_index(tmp_path: Path, screening: Screening, phot
     assert {link[1:] for link in links if link} <= targets
     assert "second.png Mpox unlikely under 1 %" in visible(page)
     assert "photos</h2>" not in written(tmp_path, (screening, photo))
+
+
+def test_photos_screened_together_are_all_shown(tmp_path: Path, screening: Screening, photo: Photo) -> None:
+    found, cam = screening.classification, np.zeros((3, 7, 7), np.float32)
+    blurred = Gate(False, (Reason("blurred", "It is blurred.", "Again."),), {"skin": 0.25})
+    small = replace(found, cam=cam, probabilities={"measles": 0.9, "mpox": 0.07, "healthy": 0.03}, ood_score=2.5)
+    shots = (
+        Examined("a/first.jpg", "11", screening.gate, None, found),
+        Examined(f"a/{HOSTILE}", "22", blurred, None, small),
+    )
+    joint = JointScreening(**vars(screening) | {"file": "a/first.jpg, a/x.jpg"}, photos=shots)
+    path = tmp_path / "report.html"
+    write_report([(joint, iter([photo, photo]))], path, conformal=CONFORMAL)
+    page = path.read_text("utf-8")
+    words, tags = visible(page), Tags(page)
+    assert not tags.open
+    ids = [a["id"] for _, a in tags.found if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert page.count("data:image/png") == page.count("data:image/jpeg") == 2
+    for shown in (
+        "first.jpg, <script>",
+        "78 % score for mpox, photos and answers together",
+        "By itself this photo scores 74 %. The heat map shows",
+        "By itself this photo scores 7 %. It does not count: It is blurred. No place speaks strongly",
+        "first.jpg : passed Share of the photo that is skin 0.8312",
+        ".jpg : not passed Share of the photo that is skin 0.25 How unlike the known photos (usual: about 1) 2.50",
+        "SHA-256 11",
+        "SHA-256 22",
+    ):
+        assert shown in words, shown
+    with pytest.raises(ValueError, match="zip"):
+        write_report([(joint, [photo])], path)
 
 
 def test_it_can_be_read_without_seeing_it(tmp_path: Path, screening: Screening, photo: Photo) -> None:

@@ -34,7 +34,7 @@ class Numbers:
     """All that a decision rests on."""
 
     gate: Gate
-    strange: Reason | None  # why the model does not know this kind of picture, or None
+    strange: Reason | None  # why the photos cannot be judged though they are usable, or None; see `combine`
     photo_probability: float  # of mpox, photo alone
     probability: float  # of mpox, photo and history together
     interval: Interval  # of `probability`

@@ -1,4 +1,4 @@
-"""The screener: a photograph and some answers in, a screening with everything that led to it out."""
+"""The screener: photographs and some answers in, a screening with everything that led to it out."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import onnxruntime
 
 import mpoxlens
 from mpoxlens.bundle import Bundle, default_path
-from mpoxlens.errors import MpoxlensError
+from mpoxlens.errors import MpoxlensError, PhotoError
 from mpoxlens.photo import decode_photo, read_photo
-from mpoxlens.rules import sigmoid
+from mpoxlens.rules import Doubles, sigmoid
 from mpoxlens.schema import (
     Classification,
     ClinicalInfo,
@@ -32,6 +32,7 @@ from mpoxlens.schema import (
 )
 from mpoxlens.screening import gate
 from mpoxlens.screening.classify import classify_inputs
+from mpoxlens.screening.combine import Examined, JointScreening, combine
 from mpoxlens.screening.decide import Numbers, decide
 from mpoxlens.screening.history import Table, check_info, load_table, weigh
 
@@ -89,10 +90,38 @@ class Screener:
             HistoryError: an answer that no file may hold either.
             MissingExtraError: it is a HEIC photograph and the `heic` extra is not installed.
         """
+        return self.screen_together([photo], info)
+
+    def screen_together(self, photos: Sequence[Source], info: ClinicalInfo = UNKNOWN) -> Screening:
+        """Screen several photographs of one person to one result; a single one gives what `screen` gives.
+
+        Of several photographs the result is a `JointScreening`; the rule is that of `combine`.
+
+        Raises:
+            PhotoError: one cannot be read or is refused, or there is none.
+            HistoryError: an answer that no file may hold either.
+            MissingExtraError: one is a HEIC photograph and the `heic` extra is not installed.
+        """
         info = check_info(info)
-        ready = self._prepare(photo)
-        (classification,) = classify_inputs(self.bundle, [ready.tensor])
-        return self._conclude(ready, classification, weigh(info, self.table), info.contact_21_days)
+        return self.conclude([self._examined(self._prepare(photo)) for photo in photos], info)
+
+    def examine(self, photos: Iterable[str | Path | Refused]) -> Iterator[Examined | Refused]:
+        """Look at photographs one by one, without answers; those that cannot be read are `Refused`, the rest go on."""
+        for photo in photos:
+            ready = self._try(photo)
+            yield ready if isinstance(ready, Refused) else self._examined(ready)
+
+    def conclude(self, shots: Sequence[Examined], info: ClinicalInfo = UNKNOWN) -> Screening:
+        """Conclude from photographs of one person that were looked at, and answers.
+
+        Raises:
+            PhotoError: there is none.
+            HistoryError: an answer that no file may hold either.
+        """
+        if not shots:
+            raise PhotoError("no photo", "a screening needs at least one", "take a photo of the rash")
+        info = check_info(info)
+        return self._conclude(shots, weigh(info, self.table), info.contact_21_days)
 
     def screen_many(
         self, photos: Iterable[str | Path | Refused], info: ClinicalInfo = UNKNOWN, *, workers: int = WORKERS
@@ -133,7 +162,7 @@ class Screener:
         ready = [one for one in found if isinstance(one, _Prepared)]
         classified = iter(classify_inputs(self.bundle, [one.tensor for one in ready]) if ready else ())
         return [
-            one if isinstance(one, Refused) else self._conclude(one, next(classified), history, contact)
+            one if isinstance(one, Refused) else self._conclude([self._judged(one, next(classified))], history, contact)
             for one in found
         ]
 
@@ -149,15 +178,22 @@ class Screener:
         photo = _read(source)
         return _Prepared(photo.name, photo.sha256, gate.check(photo), self.bundle.spec.preprocess(photo.pixels))
 
-    def _conclude(self, ready: _Prepared, found: Classification, history: History, contact: bool | None) -> Screening:
+    def _examined(self, ready: _Prepared) -> Examined:
+        (found,) = classify_inputs(self.bundle, [ready.tensor])
+        return self._judged(ready, found)
+
+    def _judged(self, ready: _Prepared, found: Classification) -> Examined:
+        strange = gate.strange(found.ood_score, self.bundle.spec.ood.threshold)
+        return Examined(ready.name, ready.sha256, ready.gate, strange, found)
+
+    def _conclude(self, shots: Sequence[Examined], history: History, contact: bool | None) -> Screening:
         spec = self.bundle.spec
-        shift = math.log(history.likelihood_ratio)
-        photo_probability, photo_interval = self._probability(found.logits, 0.0)
-        probability, interval = self._probability(found.logits, shift)
-        odd = gate.strange(found.ood_score, spec.ood.threshold)
+        together = combine(spec, shots)
+        photo_probability, photo_interval = _estimate(together.odds, together.drawn, 0.0)
+        probability, interval = _estimate(together.odds, together.drawn, math.log(history.likelihood_ratio))
         numbers = Numbers(
-            ready.gate,
-            odd,
+            together.gate,
+            together.doubt,
             photo_probability,
             probability,
             interval,
@@ -166,8 +202,8 @@ class Screener:
             contact,
         )
         verdict = decide(numbers, spec.conformal, spec.operating_point)
-        return Screening(
-            file=ready.name,
+        done = Screening(
+            file=", ".join(shot.file for shot in shots),
             decision=verdict.decision,
             probability=probability,
             interval=interval,
@@ -177,24 +213,25 @@ class Screener:
             operating_point=spec.operating_point,
             reasons=verdict.reasons,
             next_step=verdict.next_step,
-            gate=ready.gate,
-            classification=found,
+            gate=together.gate,
+            classification=together.classification,
             history=history,
-            provenance=self._provenance(ready.sha256),
+            provenance=self._provenance(" ".join(shot.sha256 for shot in shots).strip()),
         )
-
-    def _probability(self, logits: Floats, shift: float) -> tuple[float, Interval]:
-        """Return the probability of mpox and its interval, with other evidence added to the log-odds."""
-        calibration, positive = self.bundle.spec.calibration, self.bundle.spec.labels.index(self.bundle.spec.positive)
-        probability = float(sigmoid(calibration.log_odds(logits[None], positive) + shift)[0])
-        interval = calibration.interval(logits, positive, shift)
-        # The bootstrap need not straddle the estimate itself; an interval without its estimate would puzzle readers.
-        return probability, Interval(min(interval.low, probability), max(interval.high, probability))
+        return JointScreening(**vars(done), photos=tuple(shots)) if len(shots) > 1 else done
 
     def _provenance(self, photo_sha256: str) -> Provenance:
         spec = self.bundle.spec
         name = f"{spec.name} {spec.version}"
         return Provenance(name, self.bundle.sha256, mpoxlens.__version__, onnxruntime.__version__, photo_sha256)
+
+
+def _estimate(odds: float, drawn: Doubles, shift: float) -> tuple[float, Interval]:
+    """Return the probability of mpox and its interval, with other evidence added to the log-odds."""
+    probability = float(sigmoid(np.asarray(odds + shift)))
+    low, high = np.quantile(sigmoid(drawn + shift), (0.025, 0.975))
+    # The bootstrap need not straddle the estimate itself; an interval without its estimate would puzzle readers.
+    return probability, Interval(min(float(low), probability), max(float(high), probability))
 
 
 def _read(source: Source) -> Photo:

@@ -108,6 +108,8 @@ def is_skin(rgb: NDArray[np.generic]) -> NDArray[np.bool_]:
 def _sharpness(luma: Floats, skin: NDArray[np.bool_]) -> float:
     """Return the deviation of the Laplacian in the sharpest tile that shows skin: it is the skin that must be sharp."""
     laplacian = 4 * luma[1:-1, 1:-1] - luma[:-2, 1:-1] - luma[2:, 1:-1] - luma[1:-1, :-2] - luma[1:-1, 2:]
+    if not laplacian.size:  # of a thin strip a copy of one or two pixels is left
+        return 0.0
     tiles = _tiles(laplacian).std(axis=(1, 3))
     shown = _tiles(skin[1:-1, 1:-1]).mean(axis=(1, 3)) >= 0.5
     return float(tiles[shown].max()) if shown.any() else float(tiles.max(initial=0.0))

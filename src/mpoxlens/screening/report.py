@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path, PurePath
@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from mpoxlens.photo import read_photo
 from mpoxlens.rules import Conformal
 from mpoxlens.schema import INTENDED_USE, Decision, Photo, Screening
 from mpoxlens.screening import heatmap
+from mpoxlens.screening.combine import Examined, JointScreening
+from mpoxlens.screening.output import unwritten
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -27,7 +30,7 @@ SHAPES = {Decision.LIKELY: "likely", Decision.UNLIKELY: "unlikely", Decision.CAN
 
 
 def write_report(
-    screenings: Sequence[tuple[Screening, Photo]],
+    screenings: Sequence[tuple[Screening, Photo | Iterable[Photo]]],
     path: Path,
     *,
     conformal: Conformal | None = None,
@@ -38,7 +41,7 @@ def write_report(
     Photographs are scaled to at most `PHOTO_SIDE` and encoded anew, so no metadata of the file gets into the report.
 
     Args:
-        screenings: each with its photograph.
+        screenings: each with its photograph; a `JointScreening` with its photographs, in their order and maybe lazy.
         path: of the HTML file, replaced when it exists.
         conformal: of the bundle; with it the bars show the zone in which the answer is "cannot tell".
         refused: a line for each file that could not be screened.
@@ -56,8 +59,31 @@ def write_report(
         part.unlink(missing_ok=True)
 
 
+def save_together(
+    screenings: Sequence[Screening], path: Path, conformal: Conformal, refused: Sequence[str] = ()
+) -> None:
+    """Write the report of a person's photographs screened together; they are read again, one at a time.
+
+    Raises:
+        MpoxlensError: it cannot be written, or a photograph cannot be read any more.
+    """
+    shown = [(one, map(read_photo, [shot.file for shot in photos_of(one)])) for one in screenings]
+    try:
+        write_report(shown, path, conformal=conformal, refused=refused)
+    except OSError as error:
+        raise unwritten(path, error) from None
+
+
+def photos_of(screening: Screening) -> tuple[Examined, ...]:
+    """Return each photograph of a screening with what it gave by itself."""
+    if isinstance(screening, JointScreening):
+        return screening.photos
+    s = screening
+    return (Examined(s.file, s.provenance.photo_sha256, s.gate, None, s.classification),)
+
+
 def _render(
-    screenings: Sequence[tuple[Screening, Photo]], conformal: Conformal | None, refused: Sequence[str]
+    screenings: Sequence[tuple[Screening, Photo | Iterable[Photo]]], conformal: Conformal | None, refused: Sequence[str]
 ) -> Iterator[str]:
     """Give the page piece by piece, so that one photograph at a time is encoded."""
     return _template().generate(
@@ -82,28 +108,46 @@ def _template() -> Template:
 def _headline(screening: Screening) -> dict[str, Any]:
     return {
         "s": screening,
-        "name": PurePath(screening.file).name or screening.file,
+        "name": ", ".join(_name(shot) for shot in photos_of(screening)),
         "shape": SHAPES[screening.decision],
     }
 
 
-def _case(screening: Screening, photo: Photo, conformal: Conformal | None) -> dict[str, Any]:
+def _name(shot: Examined) -> str:
+    return PurePath(shot.file).name or shot.file
+
+
+def _case(screening: Screening, photos: Photo | Iterable[Photo], conformal: Conformal | None) -> dict[str, Any]:
     """Return what the template shows of one screening."""
+    positive = positive_index(screening)
+    shown = [photos] if isinstance(photos, Photo) else photos
+    pictures = [_picture(shot, photo, positive) for shot, photo in zip(photos_of(screening), shown, strict=True)]
+    return _headline(screening) | {
+        "pictures": pictures,
+        "zone": undecided(conformal, screening.operating_point) if conformal else None,
+        "classes": sorted(screening.classification.probabilities.items(), key=lambda item: -item[1]),
+        "positive": list(screening.classification.probabilities)[positive],
+    }
+
+
+def _picture(shot: Examined, photo: Photo, positive: int) -> dict[str, Any]:
+    """Return what the template shows of one photograph."""
     picture = Image.fromarray(photo.pixels)
     picture.thumbnail((PHOTO_SIDE, PHOTO_SIDE), Image.Resampling.LANCZOS)
     heat = picture.copy()
     heat.thumbnail((HEAT_SIDE, HEAT_SIDE))
-    cam, positive = screening.classification.cam, positive_index(screening)
-    return _headline(screening) | {
+    cam = shot.found.cam
+    return {
+        "shot": shot,
+        "name": _name(shot),
         "width": picture.width,
         "height": picture.height,
         "photo": data_uri(picture, "JPEG"),
         "heat": data_uri(Image.fromarray(heatmap.overlay(cam, positive, heat.size)), "PNG"),
-        "zone": undecided(conformal, screening.operating_point) if conformal else None,
         "strongest": heatmap.strongest(cam, positive),
         "margin": float(heatmap.evidence(cam, positive).mean()),
-        "classes": sorted(screening.classification.probabilities.items(), key=lambda item: -item[1]),
-        "positive": list(screening.classification.probabilities)[positive],
+        "alone": list(shot.found.probabilities.values())[positive],
+        "left_out": [reason.text for reason in (*shot.gate.reasons, shot.strange) if reason],
         "original": (photo.width, photo.height),
     }
 

@@ -1,4 +1,4 @@
-"""Screenings as they come: printed one by one, counted, kept only where a report needs them."""
+"""Screenings as they come, or one of all photographs: printed, counted, kept only where a report needs them."""
 
 from __future__ import annotations
 
@@ -75,6 +75,30 @@ def stream(
         err.print(f"{tally.screened} screened, {tally.refused} refused", soft_wrap=True)
     if len(first) > 1 and not as_json:
         err.print(INTENDED_USE, soft_wrap=True)
+    return tally
+
+
+def stream_together(
+    screener: Screener, paths: Iterable[Path | Refused], info: ClinicalInfo, *, as_json: bool, keep: bool
+) -> Tally:
+    """Screen photographs of one person to one result and print it; the arguments are those of `stream`.
+
+    What cannot be read is refused with one line each; the rest is screened without it.
+    """
+    tally, shots = Tally(), []
+    out, err = PipeConsole(highlight=False), PipeConsole(stderr=True, highlight=False)
+    with _progress(err, True) as advance:
+        for one in screener.examine(paths):
+            advance()
+            if isinstance(one, Refused):
+                _show(one, out, err, alone=True, as_json=as_json)
+                tally.count(one, keep=keep)
+            else:
+                shots.append(one)
+    if shots:
+        found = screener.conclude(shots, info)
+        _show(found, out, err, alone=True, as_json=as_json)
+        tally.count(found, keep=keep)
     return tally
 
 
