@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from mpoxlens.bundle import default_path
 from mpoxlens.datasets.phantom import draw
@@ -20,6 +23,8 @@ from mpoxlens.web.serve import Server
 from mpoxlens.web.site import SITE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WEB = Path(__file__).parents[2] / "web"
+PLAIN = "plain.example"  # a name that leads to this machine, and that browsers do not trust without https
 KEPT = "Ready to work with the network off."
 FRAMES = 10
 WIDTH, HEIGHT = 640, 480  # px of the film
@@ -35,6 +40,20 @@ def photograph(seed: int = 1, *, size: int = 448, form: str = "PNG", **saved: An
 def named(name: str, data: bytes) -> dict[str, Any]:
     """Return bytes as a file for a browser's file dialog."""
     return {"name": name, "mimeType": "image/jpeg", "buffer": data}
+
+
+def code_photo(*, turned: float = 20, blur: float = 1) -> dict[str, Any]:
+    """Return the code that the page's own tests draw (`web/test/unit/takeaway.qr.txt`), as a photo held askew."""
+    path = (WEB / "test" / "unit" / "takeaway.qr.txt").read_text(encoding="utf-8")
+    dark = np.array([(int(row), int(column)) for column, row in re.findall(r"M(\d+) (\d+)h1v1h-1z", path)])
+    modules = np.full((41, 41), 255, np.uint8)
+    modules[dark[:, 0], dark[:, 1]] = 0
+    drawn = Image.fromarray(np.kron(modules, np.ones((9, 9), np.uint8)))
+    paper = Image.new("L", (1600, 1200), 200)
+    paper.paste(drawn.rotate(turned, expand=True, fillcolor=200, resample=Image.Resampling.BICUBIC), (700, 300))
+    buffer = io.BytesIO()
+    paper.filter(ImageFilter.GaussianBlur(blur)).convert("RGB").save(buffer, "JPEG", quality=60)
+    return named("code.jpg", buffer.getvalue())
 
 
 def film(path: Path) -> Path:
@@ -54,14 +73,31 @@ def film(path: Path) -> Path:
 @contextmanager
 def serving(site: Path = SITE, bundle: Path | None = None, port: int = 0) -> Iterator[str]:
     """Serve a page until the block ends, and give its address."""
-    with Server(port, site, bundle or default_path()) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server.address
-        finally:
-            server.shutdown()
-            thread.join()
+    with Server(port, site, bundle or default_path()) as server, _running(server):
+        yield server.address
+
+
+@contextmanager
+def serving_plainly(folder: Path) -> Iterator[str]:
+    """Serve an exported page as a host does that has neither https nor our headers."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(folder))) as server, _running(server):
+        yield f"http://{PLAIN}:{server.server_address[1]}/"
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (named so by the standard library)
+        pass
+
+
+@contextmanager
+def _running(server: ThreadingHTTPServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 @dataclass

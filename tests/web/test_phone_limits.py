@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phone import CHROMIUM, KEPT, Open, named, photograph, serving
+from phone import CHROMIUM, KEPT, Open, code_photo, named, photograph, serving, serving_plainly
 from PIL import Image
 
 from mpoxlens.bundle import default_path
-from mpoxlens.web.site import SITE
+from mpoxlens.web.site import SITE, export
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the path")]
@@ -51,6 +51,45 @@ def test_without_room_to_keep_it_the_page_still_works(opened: Open) -> None:
         phone.press("Result")
         phone.sees("Why it cannot tell")
     phone.complaints.clear()  # Chromium tells of the quota
+
+
+def test_a_page_that_did_not_come_whole_says_so_and_still_works(opened: Open, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(SITE, site)
+    (site / "icon.svg").unlink()  # as when the network breaks before the last file
+    with serving(site) as here:
+        phone = opened(at=here)
+        phone.sees("The page could not be saved whole for use with the network off.")
+        assert phone.page.get_by_text("private mode").count() == 0
+        phone.press("Start")
+        phone.add(photograph(1))
+        phone.sees("Good to use.")
+        phone.press("Result")
+        phone.sees("Why it cannot tell")
+    assert [text for text in phone.complaints if "404" not in text] == []  # Chromium tells of the file
+    phone.complaints.clear()
+
+
+def test_without_https_one_message_names_the_address_to_open(opened: Open, tmp_path: Path) -> None:
+    export(tmp_path / "site")
+    with serving_plainly(tmp_path / "site") as here:
+        phone = opened(at=here, camera=False)
+        way_on = f"Open {here.replace('http:', 'https:')} instead"
+        phone.sees(way_on)
+        assert phone.page.locator(".notices > *").count() == 1
+        assert not [url for url in phone.requests if url.endswith((".wasm", ".onnx"))]
+        phone.press("Start")
+        phone.add(photograph(1))
+        phone.page.locator("main .problem", has_text=way_on).wait_for()
+        phone.press("Use the camera")
+        phone.sees("The camera works only at a safe address")
+        phone.press("Close")
+        phone.press("Back")
+        phone.press("Read a code")
+        phone.page.locator("#code-file").set_input_files(code_photo())
+        phone.page.locator(".read-code", has_text=way_on).wait_for()
+    # Chromium tells that it passes over headers and a worker at such an address
+    phone.complaints[:] = [text for text in phone.complaints if "Uncaught" in text]
 
 
 def test_a_damaged_model_judges_nothing(opened: Open, tmp_path: Path) -> None:
@@ -118,6 +157,26 @@ def _header_png(width: int, height: int) -> bytes:
     return bytes(data[:4096])
 
 
+def _header_jpeg(width: int, height: int) -> bytes:
+    """A JPEG that says how large it is, and holds something smaller."""
+    data = bytearray(_bytes(form="JPEG"))
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return bytes(data)
+
+
+def test_a_jpeg_may_be_as_large_as_in_python(opened: Open) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (9000, 6000), (180, 140, 120)).save(buffer, "JPEG")  # 54 million pixels
+    phone = opened()
+    phone.press("Start")
+    phone.add(named("large.jpg", buffer.getvalue()))
+    phone.page.locator(".shot").wait_for()
+    assert phone.page.locator(".problem").count() == 0
+    phone.add(named("huge.jpg", _header_jpeg(12_100, 10_000)))
+    phone.sees("huge.jpg has 121 million pixels, and 120 million is the most")
+
+
 def test_a_bad_file_gets_one_message_and_a_way_on(opened: Open) -> None:
     phone = opened()
     phone.press("Start")
@@ -159,6 +218,20 @@ def test_a_drawing_is_refused_as_in_python(opened: Open, tmp_path: Path) -> None
     phone.press("Start")
     phone.add(named("drawing.png", (tmp_path / "drawing.png").read_bytes()))
     phone.sees("This picture says of itself that it is a drawing")
+
+
+def test_text_never_becomes_markup_or_a_foreign_script(opened: Open) -> None:
+    phone = opened()
+    trial = "(() => { try { ACT; return 'taken'; } catch (error) { return error.name; } })()"
+    for act in (
+        "document.querySelector('main').innerHTML = '<img src=x>'",
+        "new Worker('https://elsewhere.example/x.js')",
+        "document.createElement('script').src = 'https://elsewhere.example/x.js'",
+        "document.createElement('script').text = '1'",
+    ):
+        assert phone.asks(trial.replace("ACT", act)) == "TypeError", act
+    assert all("Trusted" in text for text in phone.complaints)  # Chromium tells of each refusal
+    phone.complaints.clear()
 
 
 def test_without_leave_the_camera_says_what_to_do(opened: Open) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from phone import CHROMIUM, Open, Phone, named, photograph, too_wide
+from phone import CHROMIUM, KEPT, WEB, Open, Phone, code_photo, named, photograph, serving, too_wide
 
 from mpoxlens.schema import ClinicalInfo
 from mpoxlens.screening.engine import Screener
@@ -16,7 +15,6 @@ from mpoxlens.screening.json_lines import to_json
 from real import SHARED
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-WEB = Path(__file__).parents[2] / "web"
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the path")]
 
@@ -124,6 +122,25 @@ def test_a_journey_in_another_language(opened: Open, language: str, direction: s
     texts = json.loads((WEB / "src" / "i18n" / f"{language}.json").read_text(encoding="utf-8"))
     assert page.locator(".use").inner_text() == texts.get("ui.banner", "Research use only. Not a diagnosis.")
     assert too_wide(phone) == 0
+
+
+def test_a_code_is_read_from_a_photo_without_network_or_detector(opened: Open) -> None:
+    with serving() as here:
+        phone = opened(at=here)
+        phone.sees(KEPT)
+    phone.page.context.set_offline(True)  # the reader, too, is kept
+    phone.asks("delete globalThis.BarcodeDetector")
+    phone.press("Read a code")
+    picture = phone.page.locator("#code-file")
+    picture.set_input_files(code_photo())
+    phone.sees("The code is unchanged.")
+    phone.sees("It does not show who made it.")
+    assert phone.page.locator(".clinician-decision").inner_text() == "mpox likely"
+    picture.set_input_files(photograph(1))
+    phone.sees("No code was found in the picture.")
+    assert phone.page.locator(".clinician-decision").count() == 0
+    picture.set_input_files(named("notes.jpg", b"some notes, and no picture at all"))
+    phone.sees("This browser cannot open the picture.")
 
 
 def test_answers_alone_still_tell_of_the_definition(opened: Open) -> None:
@@ -254,6 +271,11 @@ def test_no_screen_has_a_barrier(opened: Open, scheme: str) -> None:
     phone = opened(viewport={"width": 320, "height": 740}, color_scheme=scheme, reduced_motion="reduce")
     phone.asks(AXE.read_text(encoding="utf-8") + "; 0")
     _without_barrier(phone, "start")
+    phone.press("Read a code")
+    phone.page.locator("#code-file").set_input_files(code_photo())
+    phone.sees("The code is unchanged.")
+    _without_barrier(phone, "read a code")
+    phone.press("Back")
     phone.press("Start")
     phone.press("Use the camera")
     phone.sees("Good. Hold still")

@@ -81,7 +81,20 @@ def test_the_bundle_is_the_installed_one(server: Server) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/assets/", "/bundle/", "/bundle/card.md", "/bundle/..%2f..%2ferrors.py", "/../errors.py", "/%00", "/none.js"],
+    [
+        "/assets/",
+        "/bundle/",
+        "/bundle/card.md",
+        "/bundle/..%2f..%2ferrors.py",
+        "/../errors.py",
+        "/%00",
+        "/none.js",
+        "/assets/%2e%2e/%2e%2e/errors.py",
+        "/..%5cerrors.py",
+        "//errors.py",
+        "/%2fetc%2fpasswd",
+        "/bundle/bundle.json/",
+    ],
 )
 def test_nothing_else_is_given_out(server: Server, path: str, capfd: pytest.CaptureFixture[str]) -> None:
     answer, _ = ask(server, path)
@@ -95,9 +108,33 @@ def test_only_reading_is_possible(server: Server) -> None:
     assert ask(server, "/", "POST")[0].status == 501
 
 
-def test_a_name_that_another_site_points_here_is_refused(server: Server) -> None:
-    assert ask(server, "/", host="elsewhere.example:80")[0].status == 403
-    assert ask(server, "/", host="localhost:80")[0].status == 200
+@pytest.mark.parametrize(
+    "host", ["elsewhere.example:80", "127.0.0.1.elsewhere.example", "localhost.example:8765", "[::1]:80"]
+)
+def test_a_name_that_another_site_points_here_is_refused(server: Server, host: str) -> None:
+    assert ask(server, "/", host=host)[0].status == 403
+    assert ask(server, "/bundle/bundle.json", "HEAD", host)[0].status == 403
+
+
+@pytest.mark.parametrize("host", ["localhost:80", "127.0.0.1:9", "LocalHost", "127.0.0.1"])
+def test_this_machine_by_its_own_names_is_answered(server: Server, host: str) -> None:
+    assert ask(server, "/", host=host)[0].status == 200
+
+
+def test_without_a_name_nothing_is_answered(server: Server) -> None:
+    with socket.create_connection(server.server_address[:2], timeout=5) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert b" 403 " in connection.makefile("rb").readline()
+
+
+def test_no_page_can_frame_or_open_this_one_for_its_own_ends(server: Server) -> None:
+    policy = dict(part.strip().split(" ", 1) for part in site.POLICY.split(";"))
+    assert policy["default-src"] == "'none'"  # so objects, frames and fonts are refused too
+    assert (policy["frame-ancestors"], policy["base-uri"], policy["form-action"]) == ("'none'", "'none'", "'none'")
+    assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
+    answer, _ = ask(server, "/none.js")
+    for name, value in site.HEADERS.items():
+        assert answer.headers[name] == value  # of a refusal too
 
 
 def test_a_port_that_is_taken_is_one_line(small_site: Path) -> None:
@@ -136,12 +173,27 @@ def test_export_writes_all_that_a_host_needs(small_site: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("full", "the folder is not empty"), ("full/file", "it is a file"), ("none/new", "there is no folder")],
+    [
+        ("full", "the folder is not empty"),
+        ("full/file", "it is a file"),
+        ("none/new", "there is no folder"),
+        ("link", "it is a link"),
+        ("nowhere", "it is a link"),
+        ("package/new", "cannot be written into this folder"),
+        ("here", "cannot be written into this folder"),
+    ],
 )
-def test_export_touches_nothing_that_is_there(small_site: Path, tmp_path: Path, name: str, why: str) -> None:
+def test_export_touches_nothing_that_is_there(
+    small_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str
+) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("kept")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "here")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
+    monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(MpoxlensError, match=why):
-        site.export(tmp_path / name)
+        site.export(Path() if name == "here" else tmp_path / name)
     assert (tmp_path / "full" / "file").read_text() == "kept"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "package"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "here", "link", "nowhere", "package"]
+    assert list((tmp_path / "here").iterdir()) == []

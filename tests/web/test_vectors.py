@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ WEB = Path(__file__).parents[2] / "web"
 sys.path.insert(0, str(WEB))  # its scripts are no package
 from vectors import FOLDER, vectors  # noqa: E402
 
-VITEST = WEB / "node_modules" / ".bin" / "vitest"
+VITEST = WEB / "node_modules" / "vitest" / "vitest.mjs"
 ANSWERS: list[dict[str, Any]] = [
     {},
     {"contact_21_days": True, "acute_rash": True, "fever_celsius": 38.6},
@@ -69,10 +70,13 @@ def test_the_vectors_hold_every_decision_and_reason() -> None:
 @pytest.mark.slow
 def test_the_page_screens_as_python_does(tmp_path: Path) -> None:
     """Whole screenings of drawn photographs by the shipped bundle, in onnxruntime-web under node."""
-    if not VITEST.exists() or shutil.which("node") is None:
-        pytest.skip("the page's packages are not installed: npm ci in web/")
+    found = runpy.run_path(str(WEB / "build.py"))["_found_npm"]()
+    if found is None or not VITEST.exists():
+        pytest.skip("the page's packages are not installed: run `make web`")
+    node = shutil.which("node", path=str(found[1]))
+    assert node
     write_cases(tmp_path, [_phantom(seed) for seed in range(6)])
-    run = [str(VITEST), "run", "test/unit/core.parity.test.ts"]
+    run = [node, str(VITEST), "run", "test/unit/core.parity.test.ts"]
     env = os.environ | {"MPOXLENS_PARITY": str(tmp_path)}
     done = subprocess.run(run, cwd=WEB, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

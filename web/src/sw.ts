@@ -9,7 +9,10 @@ interface Asked extends Lasting {
 }
 interface Keeper {
   readonly registration: { readonly scope: string };
-  readonly clients: { claim(): Promise<void> };
+  readonly clients: {
+    claim(): Promise<void>;
+    matchAll(which: { readonly includeUncontrolled: true }): Promise<readonly { postMessage(said: string): void }[]>;
+  };
   readonly location: Location;
   skipWaiting(): Promise<void>;
   addEventListener(type: "install" | "activate", heard: (event: Lasting) => void): void;
@@ -36,7 +39,17 @@ keeper.addEventListener("fetch", (event) => {
 /** Fetch every file and check it, so that a host in the middle of an update gives no version instead of a mixed one. */
 async function keepAll(): Promise<void> {
   const cache = await caches.open(CACHE);
-  await Promise.all([...FILES].map(([name, sha256]) => keep(cache, name, sha256)));
+  try {
+    await Promise.all([...FILES].map(([name, sha256]) => keep(cache, name, sha256)));
+  } catch (error) {
+    if ((error as Error).name === "QuotaExceededError") await tellAll("no room");
+    throw error;
+  }
+}
+
+/** Tell the open pages, which otherwise see only that this version came to nothing. */
+async function tellAll(said: string): Promise<void> {
+  for (const page of await keeper.clients.matchAll({ includeUncontrolled: true })) page.postMessage(said);
 }
 
 async function keep(cache: Cache, name: string, sha256: string): Promise<void> {

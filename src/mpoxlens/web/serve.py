@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,10 +32,16 @@ class Server(ThreadingHTTPServer):
     """Serves the built page and the installed bundle."""
 
     daemon_threads = True
+    allow_reuse_address = os.name == "posix"  # on Windows it would let another program answer at the same port
 
     def __init__(self, port: int, site: Path, bundle: Path) -> None:
         self.site, self.bundle = site, bundle
         super().__init__((HOST, port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over a tab that was closed while it still loaded."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:
@@ -76,8 +84,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def _local(self) -> bool:
         """Refuse a name that another site has made to point here."""
-        name = (self.headers.get("Host") or "").rpartition(":")[0]
-        if name in (HOST, "localhost"):
+        if (self.headers.get("Host") or "").lower().partition(":")[0] in (HOST, "localhost"):
             return True
         self.send_error(HTTPStatus.FORBIDDEN)
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 from mpoxlens.bundle import default_path
@@ -17,7 +18,7 @@ BUILD = "run `make web` in a clone of mpoxlens"
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; worker-src 'self'; manifest-src 'self'; media-src 'self' blob:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types default"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -53,26 +54,33 @@ def export(target: Path) -> None:
         MpoxlensError: not built, a folder that holds something, or one that cannot be written.
     """
     site = built_site()
-    _check_target(target)
-    part = target.with_name(f".{target.name}.part")
+    _check_target(target, site)
     try:
-        shutil.copytree(site, part)
-        (part / "bundle").mkdir()
-        for name in BUNDLE_FILES:
-            shutil.copyfile(default_path() / name, part / "bundle" / name)
-        lines = "".join(f"  {name}: {value}\n" for name, value in HEADERS.items())
-        (part / "_headers").write_text(f"/*\n{lines}", encoding="utf-8", newline="\n")
-        if target.is_dir():
-            target.rmdir()
-        part.replace(target)
+        with tempfile.TemporaryDirectory(prefix=".mpoxlens-", dir=target.absolute().parent) as beside:
+            part = Path(beside) / "site"
+            _write(site, part)
+            if target.is_dir():
+                target.rmdir()  # refuses what has been filled meanwhile
+            part.replace(target)
     except OSError as error:
         raise unwritten(target, error) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
-def _check_target(target: Path) -> None:
-    what = f"--export {target}"
+def _write(site: Path, part: Path) -> None:
+    shutil.copytree(site, part)
+    (part / "bundle").mkdir()
+    for name in BUNDLE_FILES:
+        shutil.copyfile(default_path() / name, part / "bundle" / name)
+    lines = "".join(f"  {name}: {value}\n" for name, value in HEADERS.items())
+    (part / "_headers").write_text(f"/*\n{lines}", encoding="utf-8", newline="\n")
+
+
+def _check_target(target: Path, site: Path) -> None:
+    what, whole = f"--export {target}", target.resolve()
+    if target.is_symlink():
+        raise MpoxlensError(what, "it is a link", "name a new folder")
+    if whole == Path.cwd() or whole.is_relative_to(site.resolve()):
+        raise MpoxlensError(what, "the page cannot be written into this folder", "name a new folder")
     if target.is_dir():
         if any(target.iterdir()):
             raise MpoxlensError(what, "the folder is not empty", "name a new folder")

@@ -8,7 +8,7 @@ import { check, strange } from "./gate";
 import { heatMap } from "./heatmap";
 import { parseHistory, weigh } from "./history";
 import { logOdds, sigmoid, spread } from "./rules";
-import { ClinicError, type ClinicalInfo, type Interval, type PhotoInput, type PhotoResult,
+import { ClinicError, type ClinicalInfo, type Gate, type Interval, type PhotoInput, type PhotoResult,
   type Provenance, type Screening } from "./schema";
 import rules from "../tables/rules.json";
 
@@ -22,13 +22,13 @@ export interface Shot extends Examined {
   readonly height: number;
 }
 
-/** Look at one photo: the gate, and one pass of the network. */
-export async function examine(spec: Spec, network: Network, photo: PhotoInput): Promise<Shot> {
+/** Look at one photo: the gate, and one pass of the network. `gate` is given where it has looked already. */
+export async function examine(spec: Spec, network: Network, photo: PhotoInput, gate?: Gate): Promise<Shot> {
   const { found, width, height } = await classify(spec, network, photo.pixels);
   return {
     file: photo.name ?? "photo",
     sha256: photo.sha256 ?? "",
-    gate: check(photo),
+    gate: gate ?? check(photo),
     strange: strange(found.ood_score, spec.ood.threshold),
     found, width, height,
   };

@@ -69,6 +69,12 @@ export function side(probability: number, conformal: Conformal, operatingPoint: 
   return members.length === 1 && members[0] === agreed ? agreed : null;
 }
 
+/** The probabilities between which the decision is "cannot tell"; mirrors `undecided` of `screening/report.py`. */
+export function undecided(conformal: Conformal, operatingPoint: number): Interval {
+  const edges = [conformal.mpox_from, conformal.other_to, operatingPoint];
+  return { low: Math.max(Math.min(...edges), 0), high: Math.min(Math.max(...edges), 1) };
+}
+
 /** The distance of an embedding [D]; about 1 for a typical training photograph. */
 export function strangeness(ood: OutOfDistribution, embedding: ArrayLike<number>): number {
   const size = ood.mean.length;

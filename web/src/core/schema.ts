@@ -162,6 +162,7 @@ export interface BundleInfo {
   readonly labels: readonly string[];
   readonly positive: string;
   readonly operating_point: number;
+  readonly undecided: Interval; // probabilities between which the decision is "cannot tell", whatever else is known
   readonly intended_use: string;
   readonly licences: Readonly<Record<string, string>>;
   readonly onnxruntime: string;

@@ -1,9 +1,10 @@
-/** Reading the code that someone shows: from a picture where the browser can, else from its text. */
+/** Reading the code that someone shows: from a picture, or from its text. */
 
 import { useState } from "preact/hooks";
 
-import { type Key, type Words } from "../i18n";
+import type { Key, Values, Words } from "../i18n";
 import { decisionName } from "../i18n/say";
+import { isSafe, unsafe } from "../ui/problems";
 import { findCode } from "./findCode";
 import { type Code, CodeError, readCode, sameBundle } from "./qr";
 import "./takeaway.css";
@@ -16,18 +17,24 @@ export interface ReadCodeProps {
 export function ReadCode({ words, bundleSha256 }: ReadCodeProps) {
   const [typed, setTyped] = useState("");
   const [code, setCode] = useState<Code | null>(null);
-  const [said, setSaid] = useState<Key | null>(null);
+  const [said, setSaid] = useState<{ readonly key: Key; readonly values?: Values } | null>(null);
+  const say = (key: Key, read: Code | null = null) => {
+    setCode(read);
+    setSaid({ key });
+  };
   const check = async (text: string) => {
+    if (!isSafe()) {
+      setSaid(unsafe());
+      return;
+    }
     const read = await readCode(text).catch(refused);
-    const whole = !(read instanceof CodeError);
-    setCode(whole ? read : null);
-    setSaid(whole ? "takeaway.read.whole" : (`takeaway.read.${read.kind}` as const));
+    if (read instanceof CodeError) say(`takeaway.read.${read.kind}`);
+    else say("takeaway.read.whole", read);
   };
   const look = async (file: File) => {
     const found = await findCode(file);
     if (found.text !== null) return check(found.text);
-    setCode(null);
-    setSaid(found.able ? "takeaway.read.none" : "takeaway.read.cannot");
+    say(found.able ? "takeaway.read.none" : "takeaway.read.cannot");
   };
   const { t } = words;
   return (
@@ -40,7 +47,7 @@ export function ReadCode({ words, bundleSha256 }: ReadCodeProps) {
       <textarea id="code-text" dir="ltr" rows={4} value={typed} onInput={(event) => setTyped(event.currentTarget.value)} />
       <button type="button" onClick={() => void check(typed)}>{t("takeaway.read.check")}</button>
       <div role="status">
-        {said !== null && <p>{t(said)}</p>}
+        {said !== null && <p>{t(said.key, said.values)}</p>}
         {code !== null && <Told code={code} words={words} bundleSha256={bundleSha256} />}
       </div>
     </div>

@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import type { BundleInfo, ClinicalInfo, Gate, PhotoInput, Screening } from "../core/schema";
 import { openClinic, type Clinic } from "../worker/client";
+import { isSafe, unsafe } from "./problems";
 import { settled } from "./pwa";
 
 export type Status =
@@ -44,6 +45,7 @@ export const clinic = {
 async function load(): Promise<BundleInfo> {
   status.value = { kind: "loading", share: 0 };
   try {
+    if (!isSafe()) throw unsafe();
     await settled; // the service worker loads every file; the page then need not load them a second time
     const mine = started();
     const bundle = await mine.ready((share) => {

@@ -1,12 +1,16 @@
 /** The page without the network: whether it is kept, whether a new version waits, and putting it on the home screen. */
 
 import { signal } from "@preact/signals";
+import { isSafe } from "./problems";
 
 interface InstallPrompt extends Event {
   prompt(): Promise<unknown>;
 }
 
-export const offline = signal<"waiting" | "ready" | "impossible">("waiting");
+/** Whether the page is kept; if not, for want of https, of a whole download, or of a browser that keeps anything. */
+export type Kept = "waiting" | "ready" | "unsafe" | "broken" | "impossible";
+
+export const offline = signal<Kept>("waiting");
 export const update = signal<ServiceWorker | null>(null);
 export const install = signal<InstallPrompt | null>(null);
 
@@ -20,7 +24,9 @@ export function keepForOffline(): void {
     install.value = event as InstallPrompt;
   });
   addEventListener("appinstalled", () => (install.value = null));
-  void register();
+  if (!isSafe()) finish("unsafe");
+  else if (import.meta.env.DEV || !("serviceWorker" in navigator)) finish("impossible");
+  else void register();
 }
 
 /** Let the waiting version take over, and load the page with it. */
@@ -31,15 +37,17 @@ export function takeUpdate(): void {
 
 async function register(): Promise<void> {
   try {
-    if (import.meta.env.DEV) throw new Error("no service worker while developing");
+    navigator.serviceWorker.addEventListener("message", ({ data }) => {
+      if (data === "no room" && offline.value !== "ready") finish("impossible"); // before or after the worker is given up
+    });
     const registration = await navigator.serviceWorker.register("./sw.js", { updateViaCache: "none" });
     registration.addEventListener("updatefound", () => follow(registration.installing));
     follow(registration.installing);
     if (registration.active) finish("ready");
     if (registration.waiting) update.value = registration.waiting;
     addEventListener("visibilitychange", () => void registration.update().catch(() => undefined)); // a no is no news
-  } catch {
-    finish("impossible"); // private mode, an old browser or an unsafe address: the page works while it is open
+  } catch (error) {
+    finish(error instanceof TypeError ? "broken" : "impossible"); // TypeError: its script could not be fetched
   }
 }
 
@@ -47,11 +55,11 @@ function follow(worker: ServiceWorker | null): void {
   worker?.addEventListener("statechange", () => {
     if (worker.state === "installed" && navigator.serviceWorker.controller) update.value = worker;
     if (worker.state === "activated") finish("ready");
-    if (worker.state === "redundant" && offline.value !== "ready") finish("impossible");
+    if (worker.state === "redundant" && offline.value === "waiting") finish("broken");
   });
 }
 
-function finish(how: "ready" | "impossible"): void {
+function finish(how: Kept): void {
   offline.value = how;
   settle();
 }

@@ -5,8 +5,8 @@ import type { Gate, PhotoInput } from "../core/schema";
 import rules from "../tables/rules.json";
 import { clinic } from "./clinic";
 import { showsFace } from "./faces";
-import { readHeader, type Header } from "./imageHeader";
-import { Problem } from "./problems";
+import { readHeader, type Format, type Header } from "./imageHeader";
+import { isSafe, Problem, unsafe } from "./problems";
 
 export interface Shot {
   readonly id: number;
@@ -16,17 +16,19 @@ export interface Shot {
   readonly face: boolean;
 }
 
-const { MAX_BYTES, MAX_RAW_PIXELS, MIN_SIDE } = rules.photo;
+const { MAX_BYTES, MAX_PIXELS, MAX_RAW_PIXELS, MIN_SIDE } = rules.photo;
 const SHOWN_SIDE = 768; // px of the longer side of the copy that is shown
 let count = 0;
 
 /** Read a photo that the person chose. Throws a `Problem` that says what is wrong with the file. */
 export async function fromFile(file: File): Promise<Shot> {
+  if (!isSafe()) throw unsafe();
   if (file.size > MAX_BYTES)
     throw new Problem("ui.file.bytes", { file: file.name, n: Math.round(file.size / 2 ** 20), most: MAX_BYTES / 2 ** 20 });
   const bytes = new Uint8Array(await file.arrayBuffer());
-  checkHeader(readHeader(bytes), bytes.length, file.name);
-  const { pixels, width, height } = await decode(file);
+  const header = readHeader(bytes);
+  checkHeader(header, bytes.length, file.name);
+  const { pixels, width, height } = await decode(file, header);
   const sha256 = hex(await crypto.subtle.digest("SHA-256", bytes));
   return toShot({ pixels, name: file.name, sha256, width, height, drawn: isDrawn(bytes) });
 }
@@ -52,30 +54,35 @@ function checkHeader(header: Header, bytes: number, file: string): void {
   if (bytes === 0) throw new Problem("ui.file.empty", { file });
   if (header.format === "other") throw new Problem("ui.file.format", { file });
   if (header.moving) throw new Problem("ui.file.moving", { file });
-  if (header.width * header.height > MAX_RAW_PIXELS) throw tooMany(header.width * header.height, file);
+  if (header.width * header.height > mostPixels(header.format)) throw tooMany(header, mostPixels(header.format), file);
   const side = Math.min(header.width, header.height);
   if (header.format !== "heic" && side === 0) throw new Problem("ui.file.damaged", { file });
   if (header.format !== "heic" && side < MIN_SIDE) throw new Problem("ui.file.tiny", { file, n: side });
 }
 
-function tooMany(pixels: number, file: string): Problem {
-  return new Problem("ui.file.pixels", { file, n: Math.round(pixels / 1e6), most: MAX_RAW_PIXELS / 1e6 });
+/** As in Python: only a JPEG can be decoded at a reduced scale, so only there may a photo be larger. */
+export function mostPixels(format: Format): number {
+  return format === "jpeg" ? MAX_PIXELS : MAX_RAW_PIXELS;
 }
 
-async function decode(file: File): Promise<{ pixels: ImageData; width: number; height: number }> {
+function tooMany({ width, height }: { width: number; height: number }, most: number, file: string): Problem {
+  return new Problem("ui.file.pixels", { file, n: Math.ceil((width * height) / 1e6), most: most / 1e6 });
+}
+
+async function decode(file: File, header: Header): Promise<{ pixels: ImageData; width: number; height: number }> {
   const url = URL.createObjectURL(file);
   try {
     const image = new Image();
     image.src = url;
     await image.decode();
     const { naturalWidth: width, naturalHeight: height } = image; // as turned upright by EXIF
-    if (width * height > MAX_RAW_PIXELS) throw tooMany(width * height, file.name);
+    if (width * height > mostPixels(header.format)) throw tooMany({ width, height }, mostPixels(header.format), file.name);
     const size = decodedSize(width, height);
     return { pixels: pixelsOf(image, size.width, size.height), width, height };
   } catch (error) {
     if (error instanceof Problem) throw error;
-    const heic = readHeader(new Uint8Array(await file.slice(0, 64).arrayBuffer())).format === "heic";
-    throw new Problem(heic ? "ui.file.heic" : "ui.file.damaged", { file: file.name });
+    if (header.width * header.height > MAX_RAW_PIXELS) throw tooMany(header, MAX_RAW_PIXELS, file.name); // for this device
+    throw new Problem(header.format === "heic" ? "ui.file.heic" : "ui.file.damaged", { file: file.name });
   } finally {
     URL.revokeObjectURL(url);
   }

@@ -5,7 +5,8 @@ import type { Network } from "../core/classify";
 import { conclude, examine, VERSION, type Shot as Examined } from "../core/engine";
 import { check } from "../core/gate";
 import { checkGolden } from "../core/golden";
-import { ClinicError, type BundleInfo, type ClinicalInfo, type PhotoInput, type Screening } from "../core/schema";
+import { undecided } from "../core/rules";
+import { ClinicError, type BundleInfo, type ClinicalInfo, type Gate, type PhotoInput, type Screening } from "../core/schema";
 import type { Shot } from "./client";
 import type { Loaded } from "./load";
 import type { Answer, Request } from "./messages";
@@ -20,13 +21,14 @@ export class Desk {
   private opening: Promise<Open> | null = null;
   private last: readonly Examined[] = [];
   private queue: Promise<unknown> = Promise.resolve();
+  private readonly gates = new Map<string, Gate>(); // by sha256: the page asks when a photo comes, and then for all
 
   /** @param load fetches the files of a bundle; called again after a failure only */
   constructor(private readonly load: (base: string) => Promise<Loaded>) {}
 
   /** Answer a request. Hints for the camera do not wait for the model; all else keeps its order. */
   answer(request: Request): Promise<Answer> {
-    if (request.kind === "quality") return Promise.resolve(request.shot).then((shot) => check(asPhoto(shot)));
+    if (request.kind === "quality") return Promise.resolve(request.shot).then((shot) => this.gate(asPhoto(shot)));
     const turn = this.queue.then(() => this.inTurn(request));
     this.queue = turn.catch(() => undefined); // one refusal must not refuse those who wait
     return turn;
@@ -42,7 +44,7 @@ export class Desk {
     const { spec, network } = await this.opened();
     this.last = [];
     const seen: Examined[] = [];
-    for (const shot of shots) seen.push(await examine(spec, network, asPhoto(shot)));
+    for (const photo of shots.map(asPhoto)) seen.push(await examine(spec, network, photo, this.gate(photo)));
     this.last = seen;
     return this.conclude(answers);
   }
@@ -50,6 +52,13 @@ export class Desk {
   private async conclude(answers: ClinicalInfo): Promise<Screening> {
     const { spec, network } = await this.opened();
     return conclude(spec, this.last, answers, network.version);
+  }
+
+  private gate(photo: PhotoInput): Gate {
+    const { sha256 } = photo;
+    const found = (sha256 && this.gates.get(sha256)) || check(photo);
+    if (sha256) this.gates.set(sha256, found);
+    return found;
   }
 
   private async opened(base?: string): Promise<Open> {
@@ -75,9 +84,10 @@ async function open(loading: Promise<Loaded>): Promise<Open> {
 }
 
 function info({ spec, network }: Open): BundleInfo {
-  const { name, version, sha256, labels, positive, operating_point, intended_use, licences } = spec;
+  const { name, version, sha256, labels, positive, operating_point, conformal, intended_use, licences } = spec;
   return {
     name, version, sha256, labels, positive, operating_point, intended_use, licences,
+    undecided: undecided(conformal, operating_point),
     onnxruntime: network.version,
     mpoxlens: VERSION,
   };

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { verified, type Files, type Spec } from "../../src/core/bundle";
 import { difference } from "../../src/core/golden";
 import { toJson } from "../../src/core/jsonLines";
+import { check } from "../../src/core/gate";
 import { UNKNOWN, type BundleInfo, type Gate, type Screening } from "../../src/core/schema";
 import { Desk } from "../../src/worker/desk";
 import type { Loaded } from "../../src/worker/load";
@@ -60,6 +61,8 @@ describe("the shipped bundle", () => {
   it("tells what it is", async () => {
     const info = (await desk.answer({ kind: "ready", base: "" })) as BundleInfo;
     expect(info).toMatchObject({ name: spec.name, positive: "mpox", operating_point: spec.operating_point });
+    const edges = [spec.conformal.mpox_from, spec.conformal.other_to, spec.operating_point];
+    expect(info.undecided).toEqual({ low: Math.min(...edges), high: Math.max(...edges) });
     expect(info.onnxruntime).toMatch(/^web \d+\.\d+\.\d+$/);
   });
 
@@ -76,6 +79,16 @@ describe("the shipped bundle", () => {
     const blank = new Desk(() => Promise.reject(new Error("no network here")));
     const gate = (await blank.answer({ kind: "quality", shot: drawn(["grey", 224, 224, 1]) })) as Gate;
     expect(gate.reasons.map((one) => one.code)).toEqual(["no_detail", "no_skin", "blurred"]);
+  });
+
+  it("lets the gate look at a photo once, and knows photos by their sha256 alone", async () => {
+    const known = { pixels: drawn(["grey", 224, 224, 1]), sha256: "a1" };
+    const gate = (await desk.answer({ kind: "quality", shot: known })) as Gate;
+    const again = (await desk.answer({ kind: "screen", shots: [known], info: UNKNOWN })) as Screening;
+    expect(again.photos[0]?.gate).toBe(gate);
+    const other = { pixels: drawn(["skin", 300, 200, 1]), sha256: "b2" };
+    const both = (await desk.answer({ kind: "screen", shots: [other, known], info: UNKNOWN })) as Screening;
+    expect(both.photos.map((one) => one.gate.measures)).toEqual([check(other).measures, gate.measures]);
   });
 
   it("weighs other answers about the same photo", async () => {

@@ -1,4 +1,4 @@
-/** A chance on a line from 0 to 100 %: the estimate, its interval and the line for "likely". */
+/** A chance on a line from 0 to 100 %: the estimate, its interval, the line for "likely", the "cannot tell" zone. */
 
 import type { Interval } from "../../core/schema";
 import { percent, t, words } from "../words";
@@ -7,22 +7,29 @@ interface Props {
   readonly probability: number;
   readonly interval: Interval;
   readonly line: number;
+  readonly zone: Interval | null; // null or empty: not drawn
 }
 
-export function Bar({ probability, interval, line }: Props) {
+export function Bar({ probability, interval, line, zone }: Props) {
   const rtl = words.value.dir === "rtl";
   const x = (share: number) => `${100 * (rtl ? 1 - share : share)}%`;
   const label = t("ui.result.bar", {
     chance: percent(probability), low: percent(interval.low), high: percent(interval.high), line: percent(line),
   });
+  const open = zone !== null && zone.high > zone.low ? zone : null;
+  const said = open && t("ui.result.key.zone", { low: percent(open.low), high: percent(open.high) });
+  const across = ({ low, high }: Interval) => ({ x: x(rtl ? high : low), width: `${100 * (high - low)}%` });
   return (
     <>
-      <svg class="scale" height="56" role="img" aria-label={label}>
+      <svg class="scale" height="56" role="img" aria-label={said ? `${label} ${said}.` : label}>
+        <defs>
+          <pattern id="stripes" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+            <line class="stripes" x1="1" x2="1" y2="6" />
+          </pattern>
+        </defs>
         <rect class="track" x="0" y="11" width="100%" height="10" rx="5" />
-        <rect
-          class="interval" x={x(rtl ? interval.high : interval.low)} y="11"
-          width={`${100 * (interval.high - interval.low)}%`} height="10" rx="3"
-        />
+        {open && <rect class="zone" {...across(open)} y="11" height="10" fill="url(#stripes)" />}
+        <rect class="interval" {...across(interval)} y="11" height="10" rx="3" />
         <line class="point" x1={x(line)} x2={x(line)} y1="5" y2="27" />
         <circle class="dot" cx={x(probability)} cy="16" r="8" />
         {[0, 0.5, 1].map((share) => (
@@ -38,6 +45,15 @@ export function Bar({ probability, interval, line }: Props) {
           <svg width="6" height="18"><line class="point" x1="3" x2="3" y2="18" /></svg>
           {t("ui.result.key.line", { line: percent(line) })}
         </li>
+        {open && (
+          <li>
+            <svg width="22" height="16">
+              <rect class="track" y="3" width="22" height="10" />
+              <rect y="3" width="22" height="10" fill="url(#stripes)" />
+            </svg>
+            {said}
+          </li>
+        )}
       </ul>
     </>
   );

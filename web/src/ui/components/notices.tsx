@@ -3,6 +3,7 @@
 import { ClinicError } from "../../core/schema";
 import type { Key } from "../../i18n";
 import { clinic, status } from "../clinic";
+import { unsafe } from "../problems";
 import { offline, takeUpdate, update } from "../pwa";
 import { started } from "../state";
 import { t, words } from "../words";
@@ -13,7 +14,9 @@ export function Notices() {
       {words.value.status !== null && <p class="notice small">{t("ui.draft")}</p>}
       {update.value !== null && <UpdateNotice />}
       {offline.value === "impossible" && <p class="notice">{t("ui.problem.storage")}</p>}
-      {status.value.kind === "failed" && <ModelNotice error={status.value.error} />}
+      {offline.value === "broken" && <p class="notice">{t("ui.problem.unsaved")}</p>}
+      {offline.value === "unsafe" && <p class="notice problem">{t(unsafe().key, unsafe().values)}</p>}
+      {status.value.kind === "failed" && offline.value !== "unsafe" && <ModelNotice error={status.value.error} />}
     </div>
   );
 }

@@ -3,6 +3,7 @@
 import type { Decision, Reason, Screening } from "../../core/schema";
 import { decisionName, nextStep, reasonStep, reasonText } from "../../i18n/say";
 import type { Key } from "../../i18n";
+import { status } from "../clinic";
 import { percent, t, words } from "../words";
 import { Bar } from "./bar";
 
@@ -47,13 +48,14 @@ function Why({ reason, said }: { readonly reason: Reason; readonly said: boolean
 
 function Chance({ screening, withheld }: { readonly screening: Screening; readonly withheld: boolean }) {
   const { probability, interval } = screening;
+  const zone = status.value.kind === "ready" ? status.value.bundle.undecided : null;
   const told = screening.history.answered > 0;
   return (
     <section class="chance">
       {withheld && <p class="small soft">{t("ui.result.withheld")}</p>}
       <p class="score"><strong>{percent(probability)}</strong> <span>{t("ui.result.chance")}</span></p>
       <p class="small soft">{t(told ? "ui.result.from_both" : "ui.result.from_photo")}</p>
-      <Bar probability={probability} interval={interval} line={screening.operating_point} />
+      <Bar probability={probability} interval={interval} line={screening.operating_point} zone={zone} />
       <p>{t("ui.result.range", { low: percent(interval.low), high: percent(interval.high) })}</p>
       {!withheld && <p class="small">{t("ui.result.hundred", { n: hundred(probability) })}</p>}
     </section>
