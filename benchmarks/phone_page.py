@@ -254,7 +254,7 @@ def main() -> None:
     pictures = drawn(4 if options.quick else 24)
     handler = partial(_Quiet, directory=str(other_site))
     with (
-        served(_Page(0, site, default_path())) as address,
+        served(Server(0, site, default_path())) as address,
         served(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as peer_address,
         sync_playwright() as playwright,
     ):
@@ -286,13 +286,6 @@ def main() -> None:
         "normalisation folded, on the page's own thread; both from decoded pixels to numbers."
     )
     record.finish("phone_page", rows, quick=options.quick, notes=notes, packages=("mpoxlens", "playwright"))
-
-
-class _Page(Server):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Pass over a page that was closed while it still loaded."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class _Quiet(SimpleHTTPRequestHandler):
