@@ -16,7 +16,7 @@ from mpoxlens.errors import DataError, WeightsError
 from mpoxlens.vlm.adapter import Adapter
 from mpoxlens.vlm.base import read_model
 from mpoxlens.vlm.memory import counts, plan, table
-from mpoxlens.vlm.model import _pooled
+from mpoxlens.vlm.model import pooled
 
 Pair = tuple[Any, Any]
 
@@ -56,9 +56,9 @@ def test_each_row_is_counted_by_itself(pair: Pair) -> None:
 
 def test_patches_are_averaged_where_they_lie() -> None:
     tokens = torch.tensor([100.0, *range(16)])[None, :, None]  # a class token, then 4 x 4 patches row by row
-    assert _pooled(tokens, 2, False).flatten().tolist() == [2.5, 4.5, 10.5, 12.5]
-    assert _pooled(tokens, 2, True).flatten().tolist() == [100.0, 2.5, 4.5, 10.5, 12.5]
-    assert _pooled(tokens, 0, False).flatten().tolist() == list(range(16))
+    assert pooled(tokens, 2, False).flatten().tolist() == [2.5, 4.5, 10.5, 12.5]
+    assert pooled(tokens, 2, True).flatten().tolist() == [100.0, 2.5, 4.5, 10.5, 12.5]
+    assert pooled(tokens, 0, False).flatten().tolist() == list(range(16))
 
 
 def test_features_kept_from_before_give_what_pixels_give(pair: Pair) -> None:

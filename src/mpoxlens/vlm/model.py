@@ -67,12 +67,12 @@ class MpoxVlm(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call
         """Return features [B, T, D] of CLIP from pixels [B, 3, S, S], standardised as CLIP's; no gradient passes."""
         with torch.no_grad():
             seen = self.photo_encoder(pixel_values=pixels.to(self.photo_encoder.dtype), output_hidden_states=True)
-        return _pooled(seen.hidden_states[self.config.photo_layer], self.config.photo_grid, self.config.class_tokens)
+        return pooled(seen.hidden_states[self.config.photo_layer], self.config.photo_grid, self.config.class_tokens)
 
     def encode_skin(self, pixels: Tensor) -> Tensor:
         """Return features [B, T, D] of the skin expert from pixels [B, 3, S, S], standardised as its own."""
         seen = self.skin_encoder(pixel_values=pixels.to(self.skin_encoder.dtype))
-        return _pooled(seen.last_hidden_state, self.config.skin_grid, self.config.class_tokens)
+        return pooled(seen.last_hidden_state, self.config.skin_grid, self.config.class_tokens)
 
     def embed(self, input_ids: Tensor, photo_features: Tensor | None, skin_features: Tensor | None) -> Tensor:
         """Return embeddings [B, L, W] of text [B, L], the visual tokens in their places.
@@ -165,7 +165,7 @@ def _skin_encoder(config: Any) -> Any:
     raise DataError(f"skin expert {config.model_type!r}", "not known here", "use a dinov2 or a vit")
 
 
-def _pooled(tokens: Tensor, grid: int, class_token: bool) -> Tensor:
+def pooled(tokens: Tensor, grid: int, class_token: bool) -> Tensor:
     """Average the patches of tokens [B, 1 + N, D], the class token first, to a grid; [B, T, D]."""
     patches = tokens[:, 1:]
     if grid:

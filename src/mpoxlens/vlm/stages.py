@@ -90,7 +90,7 @@ class Run:
         torch.manual_seed(t.seed)
         attach(self.model, self.adapter)
         self.learnt = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        if self.accelerator.device.type == "cpu":  # twice as fast there, backwards, as the fused kernel
+        if self.accelerator.device.type == "cpu":  # faster there, backwards, than the fused kernel
             self.model.language.set_attn_implementation("eager")
         self.lesson: Any = None
         self.step, self.stage = 0, -1

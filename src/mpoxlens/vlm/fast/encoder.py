@@ -12,7 +12,7 @@ from torch import nn
 
 from mpoxlens.schema import Floats
 from mpoxlens.vlm.fast.graph import CONTRIB, Graph
-from mpoxlens.vlm.model import MpoxVlm, _pooled
+from mpoxlens.vlm.model import MpoxVlm, pooled
 
 ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "quick_gelu": ("QuickGelu", {"alpha": 1.702}),
@@ -95,7 +95,7 @@ class _Writer:
     def pool(self) -> Floats:
         """Return what each visual token is of all tokens, [1, T, 1 + N]."""
         config, count = self.model.config, self._zero().shape[1]
-        return _array(_pooled(torch.eye(count)[None], getattr(config, f"{self.part}_grid"), config.class_tokens))
+        return _array(pooled(torch.eye(count)[None], getattr(config, f"{self.part}_grid"), config.class_tokens))
 
     def _layers(self) -> int:
         blocks = int(self.encoder.config.num_hidden_layers)
