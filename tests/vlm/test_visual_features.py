@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from vlm_data import Drawn, drawn
 from mpoxlens.errors import DataError
 from mpoxlens.photo import read_photo
 from mpoxlens.vlm.base import build
-from mpoxlens.vlm.features import Picture, VisualFeatures, preprocess_of, visual_features
+from mpoxlens.vlm.features import Picture, Shown, VisualFeatures, preprocess_of, visual_features
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +33,21 @@ def test_a_plain_view_is_what_the_model_makes_of_the_photograph(data: Drawn) -> 
     inputs = [torch.from_numpy(spec(pixels))[None] for spec in preprocess_of(model.config)]
     with torch.no_grad():
         wanted = {"photo_features": model.encode_photo(inputs[0]), "skin_features": model.encode_skin(inputs[1])}
-    found = data.features.batch([(Picture(record.sha256).key, 0)])
+    found = data.features.batch([Shown(Picture(record.sha256).key)])
     for name, features in wanted.items():
         torch.testing.assert_close(found[name], features, atol=0.05, rtol=0.05)  # bfloat16 on some processors
-    pooled = data.features.pooled([record.sha256])
+    pooled = data.features.pooled([Shown(record.sha256)])
     np.testing.assert_allclose(pooled[0], found["photo_features"][0].numpy().mean(axis=0), atol=1e-6)
+
+
+def test_two_pictures_over_each_other_are_their_weighted_mean(data: Drawn) -> None:
+    one, other = (Shown(record.sha256, view) for view, record in enumerate(data.manifest.records[:2]))
+    mixed = replace(one, other=other, share=0.25)
+    first, second, both = (data.features.batch([look]) for look in (one, other, mixed))
+    for name, found in both.items():
+        torch.testing.assert_close(found, 0.75 * first[name] + 0.25 * second[name])
+    alone = data.features.pooled([one, other])
+    np.testing.assert_allclose(data.features.pooled([mixed])[0], 0.75 * alone[0] + 0.25 * alone[1], atol=1e-6)
 
 
 def test_photographs_have_variants_and_drawings_have_none(data: Drawn) -> None:

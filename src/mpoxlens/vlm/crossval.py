@@ -38,7 +38,7 @@ from mpoxlens.vision.run_folder import KEPT_RECIPE, RECIPE, write_text
 from mpoxlens.vlm.about import ABOUT
 from mpoxlens.vlm.calibrate import calibrated_rules
 from mpoxlens.vlm.examples import Side, side_of
-from mpoxlens.vlm.features import Picture, VisualFeatures, visual_features
+from mpoxlens.vlm.features import Picture, Shown, VisualFeatures, visual_features
 from mpoxlens.vlm.frequencies import Frequencies, load_frequencies
 from mpoxlens.vlm.instructions.histories import POSITIVE
 from mpoxlens.vlm.instructions.nouns import Instruction, read_instructions
@@ -86,9 +86,9 @@ class Work:
     tell: Tell = field(repr=False)
 
     @property
-    def keys(self) -> list[str]:
+    def shown(self) -> list[Shown]:
         """The plain picture of every photograph."""
-        return [Picture(record.sha256).key for record in self.manifest.records]
+        return [Shown(Picture(record.sha256).key) for record in self.manifest.records]
 
 
 def run(recipe_path: Path, data: Path, instructions: Path, out: Path, features: Path | None = None) -> Predictions:
@@ -128,7 +128,7 @@ def fit_all(recipe_path: Path, data: Path, instructions: Path, out: Path, featur
 
 def _ood(side: Side, alone: Predictions) -> OutOfDistribution:
     """Return how strange a picture is to what was learned from, with a threshold from out-of-fold scores."""
-    pooled = side.features.pooled([Picture(record.sha256).key for record in side.records])
+    pooled = side.features.pooled([Shown(Picture(record.sha256).key) for record in side.records])
     return replace(fit_ood(pooled, STRANGE), threshold=round(float(np.quantile(alone.strange, STRANGE)), 4))
 
 
@@ -198,9 +198,10 @@ def learn(work: Work, seen: Rows, folder: Path, name: str) -> tuple[Fitted, Teac
     rows = sure(work.recipe.folding, work.manifest, seen)
     records = [work.manifest.records[i] for i in rows]
     target = targets(work.recipe.folding, work.manifest)[rows].tolist()
-    pooled = work.features.pooled([Picture(record.sha256).key for record in records])
+    shown = work.shown
+    pooled = work.features.pooled([shown[i] for i in rows])
     teacher = teacher_of(pooled, target, [record.group for record in records], work.recipe.folding)
-    side = side_of(records, teacher.inner, work.stored, work.features)
+    side = side_of(records, teacher, work.stored, work.features)
     reading = _reading(work) if work.recipe.train.read_steps else None
     fitted = fit(work.recipe, side, folder, work.tell, name=name, frequencies=work.frequencies, reading=reading)
     return fitted, teacher, side
@@ -230,8 +231,9 @@ def _judged(work: Work, part: Part) -> tuple[Predictions, pa.Table]:
 
 def _alone(work: Work, part: Part, fitted: Fitted) -> Predictions:
     rows, records = part.unseen, work.manifest.records
-    pooled = work.features.pooled(work.keys)
-    prompts = [Prompt(work.keys[i]) for i in rows]
+    shown = work.shown
+    pooled = work.features.pooled(shown)
+    prompts = [Prompt(shown[i].key) for i in rows]
     target = np.array([records[i].label != POSITIVE for i in rows], dtype=np.int64)  # index into LABELS
     return Predictions(
         LABELS,
@@ -248,9 +250,9 @@ def _alone(work: Work, part: Part, fitted: Fitted) -> Predictions:
 def _told(work: Work, part: Part, fitted: Fitted, teacher: Teacher, alone: Predictions) -> pa.Table:
     """Return the table of `_TOLD`: each photograph with one simulated history of its label."""
     labels, profile = work.recipe.data.labels, work.recipe.train.profile
-    even = dict.fromkeys(labels, 1 / len(labels))
+    even, shown = dict.fromkeys(labels, 1 / len(labels)), work.shown
     rows: list[dict[str, object]] = []
-    for i, word in zip(part.unseen, teacher(work.features.pooled([work.keys[i] for i in part.unseen])), strict=True):
+    for i, word in zip(part.unseen, teacher(work.features.pooled([shown[i] for i in part.unseen])), strict=True):
         record = work.manifest.records[i]
         info, text = told_history(work, record.sha256, record.label)
         prior = dict(zip(labels, word.tolist(), strict=True))
@@ -259,7 +261,7 @@ def _told(work: Work, part: Part, fitted: Fitted, teacher: Teacher, alone: Predi
         by_history = posterior(info, even, work.frequencies, profile)[POSITIVE]
         said = {"history": text, "info": json.dumps(dict(answers(info))), "teacher": word.tolist()}
         rows.append({**known, **said, "combined": combined, "history_alone": by_history})
-    prompts = [Prompt(work.keys[i], history=str(row["history"])) for i, row in zip(part.unseen, rows, strict=True)]
+    prompts = [Prompt(shown[i].key, history=str(row["history"])) for i, row in zip(part.unseen, rows, strict=True)]
     odds = predict(fitted.model, fitted.tokenizer, prompts, work.features, work.recipe.train.batch)
     without = alone.logits[:, 0].astype(np.float64) - alone.logits[:, 1]
     for row, with_, plain in zip(rows, odds.tolist(), without.tolist(), strict=True):

@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mpoxlens.errors import DataError
-from mpoxlens.rules import Doubles
 from mpoxlens.schema import ClinicalInfo, ImageRecord
 from mpoxlens.vlm.config import MpoxVlmConfig
-from mpoxlens.vlm.features import Picture, VisualFeatures
+from mpoxlens.vlm.features import Picture, Shown, VisualFeatures
 from mpoxlens.vlm.frequencies import Frequencies
 from mpoxlens.vlm.instructions.histories import POSITIVE, Source, told
 from mpoxlens.vlm.instructions.nouns import Instruction
@@ -21,6 +20,7 @@ from mpoxlens.vlm.instructions.templates import Asked, ask
 from mpoxlens.vlm.partial import Heard, Point, heard, points_of
 from mpoxlens.vlm.prompts import IGNORED, Turn, conversation, training_ids
 from mpoxlens.vlm.recipe import TrainRecipe, VlmRecipe
+from mpoxlens.vlm.teacher import Teacher
 from mpoxlens.vlm.words import draw_wording, history_text
 
 T = TypeVar("T")
@@ -34,24 +34,23 @@ class Example:
 
     ids: tuple[int, ...]
     labels: tuple[int, ...]  # IGNORED where nothing is learned
-    picture: str = ""  # `Picture.key`; "" where none is shown
-    view: int = 0
+    shown: Shown | None = None
     first: int = -1  # place of the "Yes" or "No" that the answer begins with; -1 where mpox is not asked for
     points: tuple[Point, ...] = ()  # of such an answer, the last of them where it begins
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """What a fit may see: photographs, what the teacher says of each, and the question-answer set without any other."""
+    """What a fit may see: photographs, a teacher that learned from these, and the questions without any other."""
 
     records: tuple[ImageRecord, ...]
-    word: Doubles  # [N, C] the teacher's probabilities, in the order of the recipe's labels
+    teacher: Teacher  # in the order of the recipe's labels
     stored: tuple[Instruction, ...]
     features: VisualFeatures = field(repr=False)
 
 
 def side_of(
-    records: Sequence[ImageRecord], word: Doubles, stored: Sequence[Instruction], features: VisualFeatures
+    records: Sequence[ImageRecord], teacher: Teacher, stored: Sequence[Instruction], features: VisualFeatures
 ) -> Side:
     """Return the training side of some photographs: of the stored questions those about them and about drawings.
 
@@ -59,7 +58,7 @@ def side_of(
     """
     known = {record.sha256 for record in records}
     kept = (one for one in stored if one.split == "train" and one.kind != "diagnosis")
-    return Side(tuple(records), word, tuple(o for o in kept if o.sha256 in known or ":" in o.sha256), features)
+    return Side(tuple(records), teacher, tuple(o for o in kept if o.sha256 in known or ":" in o.sha256), features)
 
 
 class Batches:
@@ -129,22 +128,34 @@ class Examples:
 
     def fresh(self, epoch: int, index: int) -> Example:
         """Return a question after the diagnosis of a photograph, with a new history or none."""
-        record, word = self.side.records[index], self.side.word[index]
+        record = self.side.records[index]
         rng = self._rng(_FRESH, epoch, int(record.sha256[:15], 16))
         disease, info = self._history(record, rng)
         asked = _asked(record, rng)
         wording = draw_wording(rng, self.recipe.plain)
         text = history_text(info, wording)
-        key = Picture(record.sha256).key
-        view = int(rng.integers(self.side.features.views(key)))
+        shown = self._shown(record, rng)
         ids, labels = self._tokens(asked.question, text, asked.answer)
-        first = _first(labels)
-        if disease != record.label:  # the words would be those of the photograph alone
+        first, clear = _first(labels), disease == record.label and shown.other is None
+        if not clear:  # the words would be those of the photograph alone
             labels = tuple(label if place == first else IGNORED for place, label in enumerate(labels))
-        said = self._heard(record, word, info, wording, disease)
+        said = self._heard(shown, info, wording, record.label if clear else None)
         turns = conversation(asked.question, text)
         points = points_of(turns, text, said, self.recipe.so_far, self.tokenizer, self.config)
-        return Example(ids, labels, key, view, first, points)
+        return Example(ids, labels, shown, first, points)
+
+    def _shown(self, record: ImageRecord, rng: np.random.Generator) -> Shown:
+        """Draw a view of a photograph, and what is laid over it."""
+        own = self._view(record, rng)
+        if rng.random() >= self.recipe.mixed:
+            return own
+        others = [other for other in self.side.records if other.label != record.label]
+        other = others[int(rng.integers(len(others)))]
+        return replace(own, other=self._view(other, rng), share=float(rng.random()))
+
+    def _view(self, record: ImageRecord, rng: np.random.Generator) -> Shown:
+        key = Picture(record.sha256).key
+        return Shown(key, int(rng.integers(self.side.features.views(key))))
 
     def _history(self, record: ImageRecord, rng: np.random.Generator) -> tuple[str, ClinicalInfo]:
         """Draw a history, and say whose it is."""
@@ -154,11 +165,12 @@ class Examples:
         disease = str(rng.choice(others)) if rng.random() < self.recipe.mismatched else record.label
         return disease, told(disease, int(rng.integers(2**31)), self.source).info
 
-    def _heard(self, record: ImageRecord, word: Doubles, info: ClinicalInfo, wording: int, whose: str) -> list[Heard]:
-        """Return what P(yes) shall be after each answer: the exact combination, and the label if it is `whose`."""
+    def _heard(self, shown: Shown, info: ClinicalInfo, wording: int, label: str | None) -> list[Heard]:
+        """Return what P(yes) shall be after each answer: the exact combination, and the label if there is one."""
+        word = self.side.teacher(self.side.features.pooled([shown]))[0]  # [C]
         prior: Mapping[str, float] = dict(zip(self.labels, word.tolist(), strict=True))
-        soft = self.recipe.soft if whose == record.label else 1.0
-        own = (1 - soft) * (record.label == POSITIVE)
+        soft = self.recipe.soft if label else 1.0
+        own = (1 - soft) * (label == POSITIVE)
         return [
             replace(one, chance=soft * one.chance + own)
             for one in heard(info, wording, prior, self.frequencies, self.recipe.profile)
@@ -170,7 +182,7 @@ class Examples:
         key = Picture.of(one).key
         views = 1 if one.kind == "quality" else self.side.features.views(key)  # a variant has another quality
         view = int(self._rng(_VIEW, epoch, index).integers(views))
-        return Example(*self._tokens(one.question, one.history, one.answer), key, view)
+        return Example(*self._tokens(one.question, one.history, one.answer), Shown(key, view))
 
     def _tokens(self, question: str, history: str, answer: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         turns = [*conversation(question, history), Turn("assistant", answer)]

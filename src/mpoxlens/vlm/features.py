@@ -56,6 +56,16 @@ class Picture:
         return ":" not in self.sha256 and not self.altered
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A view of a picture, or two of them laid over each other as far as the encoders see."""
+
+    key: str  # `Picture.key`
+    view: int = 0
+    other: Shown | None = None
+    share: float = 0.0  # of the other
+
+
 @dataclass(frozen=True, eq=False)
 class VisualFeatures:
     """Features of every picture; the first view is the plain picture."""
@@ -69,18 +79,25 @@ class VisualFeatures:
         """Return how many views a picture has."""
         return len(self.photo[key])
 
-    def batch(self, shown: Sequence[tuple[str, int]]) -> dict[str, Tensor]:
-        """Return photo_features and skin_features [B, T, D] of pairs of key and view, as `MpoxVlm` takes them."""
+    def batch(self, shown: Sequence[Shown]) -> dict[str, Tensor]:
+        """Return photo_features and skin_features [B, T, D] as `MpoxVlm` takes them."""
         return {
-            f"{part}_features": torch.from_numpy(np.stack([kept[key][view] for key, view in shown])).float()
-            * (part != self.blind)
+            f"{part}_features": torch.from_numpy(np.stack([_seen(kept, one) for one in shown])) * (part != self.blind)
             for part, kept in (("photo", self.photo), ("skin", self.skin))
         }
 
-    def pooled(self, keys: Sequence[str], view: int = 0) -> Floats:
-        """Return one feature [N, D] a picture of one view: CLIP's class token, the mean over places without it."""
-        seen = (self.photo[key][view].astype(np.float32) for key in keys)  # [T, D] each
+    def pooled(self, shown: Sequence[Shown]) -> Floats:
+        """Return one feature [N, D] a picture: CLIP's class token, the mean over places without it."""
+        seen = (_seen(self.photo, one) for one in shown)
         return np.stack([one[0] if self.class_token else one.mean(axis=0) for one in seen])
+
+
+def _seen(kept: Mapping[str, Halves], shown: Shown) -> Floats:
+    """Return features [T, D]."""
+    own = kept[shown.key][shown.view].astype(np.float32)
+    if shown.other is None:
+        return own
+    return np.asarray((1 - shown.share) * own + shown.share * _seen(kept, shown.other), np.float32)
 
 
 def preprocess_of(config: MpoxVlmConfig) -> tuple[Preprocess, Preprocess]:

@@ -117,5 +117,5 @@ def batch_of(examples: Sequence[Example], features: VisualFeatures | None, pad: 
     made["chance"] = torch.tensor([point.chance for _, point in points])
     made["share"] = torch.tensor([point.share for _, point in points])
     if features is not None:
-        made |= features.batch([(one.picture, one.view) for one in examples])
+        made |= features.batch([one.shown for one in examples if one.shown])
     return {name: value.to(device) for name, value in made.items()}

@@ -11,7 +11,7 @@ import torch
 
 from mpoxlens.rules import Doubles
 from mpoxlens.schema import Floats
-from mpoxlens.vlm.features import VisualFeatures
+from mpoxlens.vlm.features import Shown, VisualFeatures
 from mpoxlens.vlm.generate import batch_of
 from mpoxlens.vlm.loss import pair_logits
 from mpoxlens.vlm.model import MpoxVlm
@@ -58,7 +58,7 @@ def predicted_logits(
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
         inputs = batch_of([ids[i] for i in rows], pad)
-        inputs |= features.batch([(prompts[i].picture, prompts[i].view) for i in rows])
+        inputs |= features.batch([Shown(prompts[i].picture, prompts[i].view) for i in rows])
         found[rows] = _judged(model, inputs, answers)
     model.train(was)
     return found

@@ -50,6 +50,8 @@ class TrainRecipe:
     """Of stage 0, in which LoRA learns from histories without a photograph; once for all folds."""
     lr_read: float = 1e-3
     """Learning rate of LoRA in stage 0."""
+    probed: bool = True
+    """Whether CLIP's projector begins with the teacher's probe, see `vlm.beginning`."""
     align_steps: int = 150
     """Of stage 1, in which the projectors alone learn."""
     tune_steps: int = 400
@@ -75,6 +77,10 @@ class TrainRecipe:
     data.labels: only where the two disagree does
     it show that both count. What a yes is worth is then the exact combination alone, and no word of the answer is
     learned."""
+    mixed: float = 0.5
+    """Share of the photographs that another of another label is laid over, as far as the encoders see. Of what it
+    learned from, the teacher is sure, and where it is sure no history counts; of such mixtures it is not, and what it
+    says of them is exact. No word of the answer is learned there either."""
     plain: float = 0.7
     """Share of the histories that are worded as `ask` words them; the others in any wording."""
     soft: float = 0.7
@@ -197,7 +203,10 @@ def _check(recipe: VlmRecipe) -> None:
             f"train.{name}": 0 <= getattr(t, name) < math.inf
             for name in ("weight_decay", "weight_answer", "so_far", "inverse_penalty")
         },
-        **{f"train.{name}": 0 <= getattr(t, name) <= 1 for name in ("diagnosis", "no_history", "plain", "soft")},
+        **{
+            f"train.{name}": 0 <= getattr(t, name) <= 1
+            for name in ("diagnosis", "no_history", "mixed", "plain", "soft")
+        },
         "train.mismatched": t.mismatched == 0 or (0 < t.mismatched <= 1 and len(set(d.labels) - set(d.without)) >= 2),
         "rules.sensitivity": 0 < recipe.rules.sensitivity <= 1,
         "rules.alpha": 0 < recipe.rules.alpha < 0.5,

@@ -1,4 +1,4 @@
-"""A teacher that says what each training photograph shows, never having learned from that photograph.
+"""A teacher that says what a photograph shows, as sure as it was right of photographs that it had not learned from.
 
 Logistic regression on the mean of CLIP's features; soft labels of this kind are those of Hinton et al. 2015 (arXiv
 1503.02531).
@@ -23,17 +23,14 @@ INNER_FOLDS = 5
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """A probe of the whole training side, calibrated on the inner predictions, and these."""
+    """A probe of the whole training side, calibrated by probes of parts of it."""
 
     probe: Probe
     calibration: Calibration
     positive: int  # index of the label that is asked for
-    inner: (
-        Doubles  # [N, C] probabilities for the training photographs, each by a probe that knew nothing of its cluster
-    )
 
     def __call__(self, features: Floats) -> Doubles:
-        """Return probabilities [M, C] for features [M, D] of photographs that it has not learned from."""
+        """Return probabilities [N, C] for features [N, D]."""
         return self.calibration.probabilities(self.probe.logits(features), self.positive)
 
 
@@ -59,4 +56,4 @@ def teacher_of(features: Floats, targets: Sequence[int], clusters: Sequence[str]
     positive = recipe.data.labels.index(recipe.data.positive)
     calibration = fit_calibration(logits, target == positive, positive, clusters, recipe.train.seed, refits=0)
     whole = fit_probe(features, targets, clusters, recipe)
-    return Teacher(whole, calibration, positive, calibration.probabilities(logits, positive))
+    return Teacher(whole, calibration, positive)

@@ -19,7 +19,9 @@ import torch
 from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.vlm.adapter import take_lora
 from mpoxlens.vlm.base import build
+from mpoxlens.vlm.beginning import begin_with_probe
 from mpoxlens.vlm.examples import Examples, Side
+from mpoxlens.vlm.features import Picture, Shown
 from mpoxlens.vlm.frequencies import Frequencies, load_frequencies
 from mpoxlens.vlm.model import MpoxVlm
 from mpoxlens.vlm.reading import Readings
@@ -84,7 +86,7 @@ def fit(
         frequencies: of histories; the shipped table unless given.
         base: model and tokenizer to start from, which the fit alters; those of the recipe unless given. A model that
             was spread over processes is of no use afterwards.
-        reading: what `read_histories` gave, to begin with.
+        reading: what `read_histories` gave, for LoRA to begin with.
 
     Raises:
         CheckpointError: the folder's checkpoint is damaged, or of another recipe or other photographs.
@@ -101,6 +103,8 @@ def fit(
     run = Run(recipe, (model, tokenizer), folder, stages, lessons.batch, side.features, identity(recipe, side))
     if reading:
         take_lora(reading, model)
+    if t.probed:
+        begin_with_probe(model, tokenizer, side.teacher, recipe.data.labels)
     loss = run.whole(tell, name)
     return Fitted(run.model.train(False), tokenizer, loss)
 
@@ -109,7 +113,8 @@ def identity(recipe: VlmRecipe, side: Side) -> str:
     """Return the name of a fit: the same recipe, photographs, teacher's words and questions."""
     rows = [[r.sha256, r.label, r.group] for r in side.records]
     asked = [[one.id, one.question, one.history, one.answer, one.altered] for one in side.stored]
-    told = json.dumps([recipe.sha256, rows, side.word.round(6).tolist(), asked])
+    word = side.teacher(side.features.pooled([Shown(Picture(r.sha256).key) for r in side.records]))
+    told = json.dumps([recipe.sha256, rows, word.round(6).tolist(), asked])
     return hashlib.sha256(told.encode()).hexdigest()
 
 

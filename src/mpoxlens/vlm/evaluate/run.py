@@ -21,7 +21,7 @@ from mpoxlens.vlm.adapter import load_adapter, merge
 from mpoxlens.vlm.base import build
 from mpoxlens.vlm.evaluate.nouns import Answered, Asked, read_answers, write_answers
 from mpoxlens.vlm.evaluate.refusal import REFUSAL
-from mpoxlens.vlm.features import Picture, VisualFeatures, visual_features
+from mpoxlens.vlm.features import Picture, Shown, VisualFeatures, visual_features
 from mpoxlens.vlm.generate import batch_of, first_logits, generate
 from mpoxlens.vlm.model import MpoxVlm
 from mpoxlens.vlm.prompts import IGNORED, Turn, answer_ids, conversation, prompt_ids, training_ids
@@ -66,7 +66,7 @@ class Judge:
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
             inputs = batch_of([ids[i] for i in rows], self.tokenizer.pad_token_id)
-            inputs |= self.features.batch([(_picture(asked[i]).key, 0) for i in rows])
+            inputs |= self.features.batch([Shown(_picture(asked[i]).key) for i in rows])
             yield rows, {name: value.to(self.model.device) for name, value in inputs.items()}
 
 
