@@ -141,3 +141,38 @@ def test_another_network_fails_the_golden_vectors(copy: Path) -> None:
 def test_another_preprocessing_fails_the_golden_vectors(copy: Path) -> None:
     rewrite(copy, preprocess={"size": 64, "mean": [0.4, 0.5, 0.5], "std": [0.25, 0.25, 0.25]})
     assert "golden vectors differ on this machine (input by " in refusal(copy)
+
+
+CHECKED = bundles.MapCheck(bundles.Alike(0.1, 0.0, 0.3), bundles.Alike(0.2, 0.1, 0.4), 0.5, 40, "drawn phantoms")
+
+
+def test_the_check_of_the_map_goes_there_and_back_and_is_optional(copy: Path) -> None:
+    assert Bundle.load(copy).spec.map is None
+    assert "map" not in Bundle.load(copy).spec.to_dict()
+    rewrite(copy, map=CHECKED.to_dict())
+    assert Bundle.load(copy).spec.map == CHECKED
+    assert CHECKED.passed
+    failed = {**CHECKED.to_dict(), "passed": False}
+    failed["sanity"] = {**failed["sanity"], "limit": 0.4}  # the upper bound lies on it, not below
+    rewrite(copy, map=failed)
+    loaded = Bundle.load(copy).spec.map
+    assert loaded is not None
+    assert not loaded.passed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"passed": False},
+        {"passed": 1},
+        {"method": "lime"},
+        {"sanity": {**CHECKED.to_dict()["sanity"], "limit": 1.5}},
+        {"sanity": {**CHECKED.to_dict()["sanity"], "inputs": 0}},
+        {"sanity": {**CHECKED.to_dict()["sanity"], "alike": {"signed": {"value": 0.1, "low": 0.2, "high": 0.3}}}},
+        {"sanity": {}},
+        {"sanity": None},
+    ],
+)
+def test_an_impossible_check_of_the_map(copy: Path, change: dict[str, object]) -> None:
+    rewrite(copy, map={**CHECKED.to_dict(), **change})
+    assert "bundle.json: damaged (" in refusal(copy)

@@ -31,6 +31,65 @@ FILES = ("model.onnx", "golden.json", "card.md")
 OUTPUTS = ("logits", "cam", "embedding")
 MAX_JSON_BYTES = 8 * 2**20
 AGAIN = "download or build the bundle again"
+SHOWN_MAP = "cam"  # the only map that the clinic shows
+
+
+@dataclass(frozen=True)
+class Alike:
+    """How alike maps are before and after a network forgets: a mean rank correlation with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Alike:
+        """Read it; ValueError when it is impossible."""
+        found = cls(float(data["value"]), float(data["low"]), float(data["high"]))
+        if not -1 <= found.low <= found.value <= found.high <= 1:
+            raise ValueError("map: a correlation is out of range")
+        return found
+
+
+@dataclass(frozen=True)
+class MapCheck:
+    """Whether the heat map follows what the network has learned, measured once in the workshop.
+
+    Parameter randomisation (Adebayo et al. 2018, "Sanity Checks for Saliency Maps"): the values of all kernels are
+    shuffled, and a map that then looks as before told of the photograph's edges, not of the network.
+    """
+
+    signed: Alike
+    absolute: Alike  # of the maps without their signs
+    limit: float  # both intervals must lie below it
+    inputs: int
+    measured_on: str  # such as "drawn phantoms"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the map may be shown."""
+        return max(self.signed.high, self.absolute.high) < self.limit
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry "map" of `bundle.json`."""
+        alike = {"signed": vars(self.signed), "absolute": vars(self.absolute)}
+        sanity = {"check": "parameter randomisation", "alike": alike, "limit": self.limit}
+        measured = {"inputs": self.inputs, "measured_on": self.measured_on}
+        return {"method": SHOWN_MAP, "passed": self.passed, "sanity": {**sanity, **measured}}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> MapCheck:
+        """Read the entry; ValueError for another map, impossible numbers, or a verdict at odds with them."""
+        sanity = data["sanity"]
+        signed, absolute = (Alike.from_dict(sanity["alike"][name]) for name in ("signed", "absolute"))
+        found = cls(signed, absolute, float(sanity["limit"]), int(sanity["inputs"]), str(sanity["measured_on"]))
+        if data["method"] != SHOWN_MAP:
+            raise ValueError(f"map: {data['method']!r} was checked, and {SHOWN_MAP!r} is shown")
+        if not 0 < found.limit < 1 <= found.inputs:
+            raise ValueError("map: a number is out of range")
+        if data["passed"] is not found.passed:
+            raise ValueError("map: its verdict is not that of its numbers")
+        return found
 
 
 @dataclass(frozen=True)
@@ -50,6 +109,7 @@ class Spec:
     licences: Mapping[str, str]  # of code, weights, data
     training: Mapping[str, Any]  # manifest_sha256, photos, groups, recipe, seed, versions
     figures: Mapping[str, Any]  # measured, with intervals, and on what
+    map: MapCheck | None = None  # None: the heat map was not checked
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is written to `bundle.json`, but for the hashes."""
@@ -68,6 +128,7 @@ class Spec:
             "licences": dict(self.licences),
             "training": dict(self.training),
             "figures": dict(self.figures),
+            **({} if self.map is None else {"map": self.map.to_dict()}),
         }
 
     @classmethod
@@ -87,6 +148,7 @@ class Spec:
             licences=data["licences"],
             training=data["training"],
             figures=data["figures"],
+            map=MapCheck.from_dict(data["map"]) if "map" in data else None,
         )
 
 

@@ -168,6 +168,7 @@ class Screening:
     classification: Classification
     history: History
     provenance: Provenance
+    map_passed: bool | None = field(default=None, kw_only=True)  # the heat map's sanity check; None: never made
 
 
 @dataclass(frozen=True)

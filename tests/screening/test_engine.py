@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 import mpoxlens
-from mpoxlens.bundle import Outputs
+from mpoxlens.bundle import Alike, Bundle, MapCheck, Outputs
 from mpoxlens.datasets.phantom import draw, save
 from mpoxlens.errors import BundleError, HistoryError, PhotoError
 from mpoxlens.photo import read_photo
@@ -164,3 +165,12 @@ def test_numbers_that_are_not_finite_never_reach_a_decision(tiny_path: Path, pho
     object.__setattr__(screener.bundle, "run", lambda _: broken)
     with pytest.raises(BundleError, match="its network gave numbers that are not finite on this machine"):
         screener.screen(photo_path)
+
+
+def test_the_verdict_on_the_map_goes_with_every_screening(tiny_path: Path, photo_path: Path) -> None:
+    bundle = Bundle.load(tiny_path)
+    failed = MapCheck(Alike(0.6, 0.5, 0.7), Alike(0.2, 0.1, 0.4), 0.5, 40, "drawn phantoms")
+    for check, passed in ((None, None), (failed, False), (replace(failed, signed=failed.absolute), True)):
+        screener = Screener(replace(bundle, spec=replace(bundle.spec, map=check)))
+        assert screener.screen(photo_path).map_passed is passed
+        assert screener.screen_together([photo_path, photo_path]).map_passed is passed

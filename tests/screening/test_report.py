@@ -284,6 +284,31 @@ def test_several_photos_have_an_index(tmp_path: Path, screening: Screening, phot
     assert "photos</h2>" not in written(tmp_path, (screening, photo))
 
 
+def test_the_map_is_shown_with_its_limits(tmp_path: Path, screening: Screening, photo: Photo) -> None:
+    page = written(tmp_path, (replace(screening, map_passed=True), photo))
+    assert "only 7 × 7 places, so it cannot outline a spot, and it does not show that the score is right" in visible(
+        page
+    )
+    assert "has not been tested" not in visible(page)
+    assert page.count("data:image/png") == 1
+    unchecked = written(tmp_path, (screening, photo))
+    assert "Whether it follows what the model learned has not been tested." in visible(unchecked)
+    assert unchecked.count("data:image/png") == 1
+
+
+def test_a_map_that_failed_its_sanity_check_is_not_shown(tmp_path: Path, screening: Screening, photo: Photo) -> None:
+    page = written(tmp_path, (replace(screening, map_passed=False), photo))
+    words, tags = visible(page), Tags(page)
+    assert "No heat map is shown: this model’s failed its sanity check" in words
+    assert "data:image/png" not in page
+    assert page.count("data:image/jpeg") == 1
+    assert "input" not in {name for name, _ in tags.found}
+    assert not tags.open
+    for told in ("strongest signs", "pale means weak", "pink: for mpox", "Heat map’s"):
+        assert told not in words
+    assert "78 % score for mpox" in words
+
+
 def test_photos_screened_together_are_all_shown(tmp_path: Path, screening: Screening, photo: Photo) -> None:
     found, cam = screening.classification, np.zeros((3, 7, 7), np.float32)
     blurred = Gate(False, (Reason("blurred", "It is blurred.", "Again."),), {"skin": 0.25})

@@ -217,6 +217,7 @@ class Screener:
             classification=together.classification,
             history=history,
             provenance=self._provenance(" ".join(shot.sha256 for shot in shots).strip()),
+            map_passed=spec.map.passed if spec.map else None,
         )
         return JointScreening(**vars(done), photos=tuple(shots)) if len(shots) > 1 else done
 

@@ -145,6 +145,7 @@ def _picture(shot: Examined, photo: Photo, positive: int) -> dict[str, Any]:
         "photo": data_uri(picture, "JPEG"),
         "heat": data_uri(Image.fromarray(heatmap.overlay(cam, positive, heat.size)), "PNG"),
         "strongest": heatmap.strongest(cam, positive),
+        "cells": cam.shape[1:],
         "margin": float(heatmap.evidence(cam, positive).mean()),
         "alone": list(shot.found.probabilities.values())[positive],
         "left_out": [reason.text for reason in (*shot.gate.reasons, shot.strange) if reason],
