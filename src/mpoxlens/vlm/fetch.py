@@ -18,12 +18,13 @@ def shipped_adapter() -> Path:
     """Return the folder of the adapter that comes with the package.
 
     Raises:
-        CheckpointError: this version ships none.
+        CheckpointError: it is not there; a wheel holds none, so as to stay small for the clinic.
     """
     folder = Path(str(resources.files("mpoxlens.vlm"))) / "adapters" / "mini"
     if not (folder / ABOUT).is_file():
-        why = "this version ships none"
-        raise CheckpointError("the adapter", why, "train one with mpoxlens vlm train, and name its folder in --adapter")
+        why = "a wheel holds none, so as to stay small"
+        mend = "name a folder in --adapter: src/mpoxlens/vlm/adapters/mini of a clone, or what mpoxlens vlm train wrote"
+        raise CheckpointError("the adapter", why, mend)
     return folder
 
 
