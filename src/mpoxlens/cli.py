@@ -12,6 +12,7 @@ import click
 
 from mpoxlens import __version__
 from mpoxlens.cli_data import data as data_verbs
+from mpoxlens.cli_explain import explain as explain_verbs
 from mpoxlens.cli_takeaway import VERBS as TAKEAWAY_VERBS
 from mpoxlens.cli_vision import VERBS as VISION_VERBS
 from mpoxlens.cli_vlm import VERBS as VLM_VERBS
@@ -187,6 +188,7 @@ def phantom(out: Path, seed: int, count: int, stage: Any, tone: float, size: int
 
 main.add_command(data_verbs)
 main.add_command(vlm_verbs)
+main.add_command(explain_verbs)
 main.add_command(web)
 for verb in (*VISION_VERBS, *VLM_VERBS, *TAKEAWAY_VERBS):
     main.add_command(verb)
