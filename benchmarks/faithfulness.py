@@ -17,11 +17,11 @@ from time import perf_counter
 
 import record
 from mpoxlens.evaluation.summary import bracketed
-from mpoxlens.explain.contenders import networks
 from mpoxlens.explain.faithfulness.pointing import ceiling, mask_at
-from mpoxlens.explain.leaderboard import Board, run
-from mpoxlens.explain.leaderboard_rows import Contender, Plan, phantoms
-from mpoxlens.explain.leaderboard_rule import ENERGY_GOAL, POINTING_GOAL, Standing
+from mpoxlens.explain.leaderboard.contenders import networks
+from mpoxlens.explain.leaderboard.rows import Contender, Plan, phantoms
+from mpoxlens.explain.leaderboard.rule import ENERGY_GOAL, POINTING_GOAL, Standing
+from mpoxlens.explain.leaderboard.run import Board, run
 
 TIMED = ("cam", "occlusion", "rise", "lime", "kernel_shap", "gradcam++", "layercam", "integrated_gradients")
 MINUTES = 20.0  # of two cores, for 100 pictures by eight methods

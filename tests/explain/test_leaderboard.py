@@ -10,11 +10,11 @@ from pyarrow import parquet
 
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.errors import DataError
-from mpoxlens.explain.contenders import of_bundle
-from mpoxlens.explain.leaderboard import run
+from mpoxlens.explain.leaderboard.contenders import of_bundle
+from mpoxlens.explain.leaderboard.rows import SCHEMA, Picture, Plan, phantoms
+from mpoxlens.explain.leaderboard.rule import standings, verdict
+from mpoxlens.explain.leaderboard.run import run
 from mpoxlens.explain.leaderboard_command import leaderboard
-from mpoxlens.explain.leaderboard_rows import SCHEMA, Picture, Plan, phantoms
-from mpoxlens.explain.leaderboard_rule import standings, verdict
 
 PLAN = Plan(phantoms=5, checked=2, levels=1, shown=1, samples=20)
 

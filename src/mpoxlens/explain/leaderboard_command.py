@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from mpoxlens.explain.leaderboard_rows import Contender, Picture
+    from mpoxlens.explain.leaderboard.rows import Contender, Picture
 
 FOLDER = click.Path(path_type=Path)
 QUICK = 8  # phantoms
@@ -42,11 +42,11 @@ def leaderboard(
     """Measure how true each method's map is, and name the one to show by a written rule."""
     from mpoxlens.cli_data import workshop
     from mpoxlens.datasets.progress import progress
-    from mpoxlens.explain.contenders import networks, photographs_of
-    from mpoxlens.explain.leaderboard_rows import Plan
+    from mpoxlens.explain.leaderboard.contenders import networks, photographs_of
+    from mpoxlens.explain.leaderboard.rows import Plan
 
-    board = workshop("mpoxlens.explain.leaderboard", "mpoxlens explain leaderboard", "data")
-    page = workshop("mpoxlens.explain.leaderboard_page", "mpoxlens explain leaderboard", "data")
+    board = workshop("mpoxlens.explain.leaderboard.run", "mpoxlens explain leaderboard", "data")
+    page = workshop("mpoxlens.explain.leaderboard.page", "mpoxlens explain leaderboard", "data")
     contenders: list[Contender] = networks(bundles, runs, control=control)
     shown: list[Picture] = photographs_of(data, contenders[0], photos) if data else []
     plan = Plan(QUICK if quick else phantoms, len(shown), seed, samples=QUICK_SAMPLES if quick else 0)

@@ -14,15 +14,15 @@ from mpoxlens.evaluation.metrics import Figure
 from mpoxlens.evaluation.report.draw import interval
 from mpoxlens.evaluation.summary import bracketed
 from mpoxlens.explain.faithfulness.randomise import MOST_ALIKE
-from mpoxlens.explain.leaderboard_rows import Plan
-from mpoxlens.explain.leaderboard_rule import ENERGY_GOAL, POINTING_GOAL, RULE
+from mpoxlens.explain.leaderboard.rows import Plan
+from mpoxlens.explain.leaderboard.rule import ENERGY_GOAL, POINTING_GOAL, RULE
 from mpoxlens.explain.methods import METHODS
 from mpoxlens.schema import INTENDED_USE
 from mpoxlens.screening.output import write_whole
 from mpoxlens.screening.report import csp_hash
 
 if TYPE_CHECKING:
-    from mpoxlens.explain.leaderboard import Board
+    from mpoxlens.explain.leaderboard.run import Board
 
 PLACE = {"hit": "Pointing game", "near": "… within 3 % of the side", "energy": "Energy in the lesions"}
 EFFECT = {
@@ -118,7 +118,7 @@ def _template() -> Any:
 
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page.filters |= {"csp": csp_hash, "told": _told, "scale": _scale}
-    source = resources.files("mpoxlens.explain") / "leaderboard.html.jinja"
+    source = resources.files("mpoxlens.explain.leaderboard") / "page.html.jinja"
     return page.from_string(source.read_text(encoding="utf-8"))
 
 

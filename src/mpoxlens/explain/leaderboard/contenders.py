@@ -10,7 +10,7 @@ from mpoxlens.bundle import Bundle, Spec, default_path
 from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError, MissingExtraError
 from mpoxlens.explain.faithfulness.scores import UNCALIBRATED
-from mpoxlens.explain.leaderboard_rows import Contender, Picture, photographs
+from mpoxlens.explain.leaderboard.rows import Contender, Picture, photographs
 from mpoxlens.explain.subject import OnnxSubject, of_run
 from mpoxlens.photo import read_photo
 

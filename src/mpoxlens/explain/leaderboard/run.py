@@ -16,8 +16,8 @@ from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.datasets.tables import fill, write_table
 from mpoxlens.errors import DataError
 from mpoxlens.evaluation.metrics import Figure
-from mpoxlens.explain.leaderboard_rows import SCHEMA, Contender, Picture, Plan, measured, phantoms
-from mpoxlens.explain.leaderboard_rule import ENERGY_GOAL, POINTING_GOAL, RULE, Standing, Verdict, standings, verdict
+from mpoxlens.explain.leaderboard.rows import SCHEMA, Contender, Picture, Plan, measured, phantoms
+from mpoxlens.explain.leaderboard.rule import ENERGY_GOAL, POINTING_GOAL, RULE, Standing, Verdict, standings, verdict
 from mpoxlens.explain.methods import METHODS
 from mpoxlens.explain.subject import TorchSubject
 from mpoxlens.screening.output import write_whole
@@ -55,14 +55,14 @@ def run(
         methods: names of `METHODS`; () for all that a network allows.
         plan: how much is measured.
         out: the folder.
-        photos: pictures beside the phantoms, see `leaderboard_rows.photographs`.
+        photos: pictures beside the phantoms, see `rows.photographs`.
         tell: called with method and network, pictures done and pictures in all.
 
     Raises:
         DataError: a method is not known, or none can be had for a network.
         MpoxlensError: something cannot be written.
     """
-    from mpoxlens.explain.leaderboard_page import write_page
+    from mpoxlens.explain.leaderboard.page import write_page
 
     pictures = [*phantoms(plan.phantoms, plan.seed), *photos]
     boards = []

@@ -14,7 +14,7 @@ from mpoxlens.evaluation.bootstrap import Draws, figure
 from mpoxlens.evaluation.metrics import Doubles, Figure
 from mpoxlens.explain.faithfulness import curves
 from mpoxlens.explain.faithfulness.randomise import MOST_ALIKE, passed
-from mpoxlens.explain.leaderboard_rows import VALUES
+from mpoxlens.explain.leaderboard.rows import VALUES
 
 POINTING_GOAL, ENERGY_GOAL = 0.95, 0.6
 CRITERIA = ("hit", "energy", "insertion_less_deletion", "road")  # two of place, two of effect; more is better in each
@@ -67,7 +67,7 @@ def standings(tables: Mapping[str, pa.Table], kind: str = "phantom") -> list[Sta
     """Return the methods of one network in the order of the rule, from their rows of one kind of picture.
 
     Args:
-        tables: by method, as `leaderboard_rows.measured` fills them, all of the same pictures.
+        tables: by method, as `rows.measured` fills them, all of the same pictures.
         kind: "phantom", or "photo", of which only the figures are given.
     """
     columns = {name: _columns(table, kind) for name, table in tables.items()}

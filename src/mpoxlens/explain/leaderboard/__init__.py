@@ -1,0 +1,1 @@
+"""Which map is true enough to be shown: measured, ranked and told."""
