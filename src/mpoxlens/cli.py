@@ -19,6 +19,7 @@ from mpoxlens.cli_vlm import VERBS as VLM_VERBS
 from mpoxlens.cli_vlm import vlm as vlm_verbs
 from mpoxlens.cli_web import web
 from mpoxlens.errors import MpoxlensError
+from mpoxlens.optimise.optimise_command import VERBS as OPTIMISE_VERBS
 
 if TYPE_CHECKING:
     from mpoxlens.schema import ClinicalInfo
@@ -190,7 +191,7 @@ main.add_command(data_verbs)
 main.add_command(vlm_verbs)
 main.add_command(explain_verbs)
 main.add_command(web)
-for verb in (*VISION_VERBS, *VLM_VERBS, *TAKEAWAY_VERBS):
+for verb in (*VISION_VERBS, *VLM_VERBS, *OPTIMISE_VERBS, *TAKEAWAY_VERBS):
     main.add_command(verb)
 
 
