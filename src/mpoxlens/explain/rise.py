@@ -79,7 +79,7 @@ def _bilinear(cells: int, cell: int) -> Floats:
     """Return the matrix [cells * cell, cells] that enlarges a row of cells to `cell` pixels each."""
     place = np.clip((np.arange(cells * cell) + 0.5) / cell - 0.5, 0, cells - 1)
     apart = np.abs(place[:, None] - np.arange(cells))
-    return np.clip(1 - apart, 0, None).astype(np.float32)
+    return np.asarray(np.clip(1 - apart, 0, None), np.float32)
 
 
 class _Sums:

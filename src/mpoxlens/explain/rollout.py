@@ -75,7 +75,7 @@ def attention(subject: TorchSubject, photo: Floats) -> tuple[list[Tensor], float
 @contextmanager
 def _written_out(backbone: Any) -> Iterator[None]:
     """Have attention worked out step by step: what does it in one step keeps its weights to itself."""
-    net = getattr(backbone, "net", None)  # of transformers
+    net: Any = getattr(backbone, "net", None)  # of transformers
     fused = [module for module in backbone.modules() if getattr(module, "fused_attn", False)]  # of timm
     kind = net.config._attn_implementation if hasattr(net, "set_attn_implementation") else ""
     try:

@@ -44,7 +44,8 @@ def speak(projector: Projector, weight: Tensor, bias: Tensor, names: Tensor) -> 
         bias: [C].
         names: [C, W].
     """
-    first, _, second = projector
+    layers: Any = projector  # torch does not know the kinds of its layers
+    first, _, second = layers
     count = len(names)
     with torch.no_grad():
         for start, sign in ((0, 1.0), (count, -1.0)):
@@ -64,5 +65,7 @@ def _folded(teacher: Teacher) -> tuple[Doubles, Doubles]:
 def _said(model: MpoxVlm, tokenizer: Any, label: str) -> Tensor:
     """Return the direction [W] of a label's name within a sentence, `LOUDNESS` long."""
     ids = tokenizer(" " + label.replace("_", " "), add_special_tokens=False)["input_ids"]
-    mean = model.get_input_embeddings().weight[ids].detach().mean(0)
-    return mean * (LOUDNESS / mean.norm())
+    words: Any = model.get_input_embeddings()
+    mean: Tensor = words.weight[ids].detach().mean(0)
+    said: Tensor = mean * (LOUDNESS / mean.norm())
+    return said

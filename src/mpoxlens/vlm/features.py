@@ -94,7 +94,7 @@ class VisualFeatures:
 
 def _seen(kept: Mapping[str, Halves], shown: Shown) -> Floats:
     """Return features [T, D]."""
-    own = kept[shown.key][shown.view].astype(np.float32)
+    own: Floats = kept[shown.key][shown.view].astype(np.float32)
     if shown.other is None:
         return own
     return np.asarray((1 - shown.share) * own + shown.share * _seen(kept, shown.other), np.float32)

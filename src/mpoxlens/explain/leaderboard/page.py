@@ -78,7 +78,7 @@ def ceiling(board: Board) -> str:
 
 
 def _render(boards: Sequence[Board], plan: Plan) -> str:
-    return _template().render(
+    page: str = _template().render(
         boards=[_facts(board) for board in boards],
         plan=plan,
         rule=RULE,
@@ -88,6 +88,7 @@ def _render(boards: Sequence[Board], plan: Plan) -> str:
         about={name: one.about for name, one in METHODS.items()},
         intended_use=INTENDED_USE,
     )
+    return page
 
 
 def _facts(board: Board) -> dict[str, Any]:
