@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -26,9 +25,8 @@ class Contrast(nn.Module):
         return self.subject.contrast_tensor(given)[:, None]
 
 
-@pytest.mark.parametrize(
-    ("method", "peer"), [("gradcam", "GradCAM"), ("gradcam++", "GradCAMpp"), ("layercam", "LayerCAM")]
-)
+# Not Grad-CAM++: where the gradient changes from place to place, torchcam sums what equation 19 weighs one by one.
+@pytest.mark.parametrize(("method", "peer"), [("gradcam", "GradCAM"), ("layercam", "LayerCAM")])
 def test_maps_are_those_of_torchcam(method: str, peer: str) -> None:
     methods = pytest.importorskip("torchcam.methods", reason="torchcam is not installed")
     network, given = smooth(), torch.from_numpy(photograph(8)[None])
@@ -42,7 +40,7 @@ def test_maps_are_those_of_torchcam(method: str, peer: str) -> None:
 def test_maps_and_integrals_are_those_of_captum() -> None:
     attr = pytest.importorskip("captum.attr", reason="captum is not installed")
     network, photo = smooth(), photograph(8)
-    given = torch.from_numpy(photo[None])
+    given = torch.from_numpy(photo[None]).requires_grad_()
     maps, gradient, _ = read_layer(network, photo)
     plain, drop = network.contrast_tensor, network.model.drop
     cam = attr.LayerGradCam(plain, drop).attribute(given, relu_attributions=True)
@@ -53,4 +51,4 @@ def test_maps_and_integrals_are_those_of_captum() -> None:
     assert_allclose(integrated_gradients(network, photo, 0).heat, integral[0].sum(dim=0).detach(), rtol=1e-4, atol=1e-6)
     slope = attr.Saliency(plain).attribute(given, abs=True)
     plainly = smoothgrad(network, photo, 0, samples=1, noise=0.0)
-    assert_allclose(plainly.heat, np.asarray(slope[0].max(dim=0).values), rtol=1e-4, atol=1e-6)
+    assert_allclose(plainly.heat, slope[0].max(dim=0).values.detach().numpy(), rtol=1e-4, atol=1e-6)

@@ -141,7 +141,7 @@ def test_a_loss_that_is_not_finite_is_refused(data: Drawn, tmp_path: Path) -> No
     with torch.no_grad():
         model.photo_projector[0].weight[0, 0] = torch.nan
     with pytest.raises(DivergedError, match="the loss is not finite in step 1; lower the rates"):
-        fit(recipe(), data.side(), tmp_path, base=(model, tokenizer))
+        fit(recipe(probed=False), data.side(), tmp_path, base=(model, tokenizer))
 
 
 def test_the_rate_rises_and_falls() -> None:
@@ -160,21 +160,18 @@ def test_log_odds_do_not_hang_on_the_company(data: Drawn) -> None:
     assert len(set(np.round(together, 7))) == 4
 
 
-def test_a_teacher_is_as_sure_as_it_was_right_of_what_it_had_not_learned() -> None:
-    """Each cluster has a feature of its own that tells its label: learned by heart, and of no use for another."""
+def test_a_teacher_is_tempered_by_what_it_had_not_learned() -> None:
+    """Noise can be learned by heart, and is of no use for another cluster."""
     rng = np.random.default_rng(0)
-    labels = [k % 4 for k in range(20) for _ in range(2)]
-    clusters = [f"c{k}" for k in range(20) for _ in range(2)]
-    own = np.repeat(np.eye(20), 2, axis=0).astype(np.float32)
-    features = (own * 10 + rng.normal(size=(40, 20)) * 0.01).astype(np.float32)
+    labels, clusters = [k % 4 for k in range(80)], [f"c{k}" for k in range(80)]
+    features = rng.normal(size=(80, 200)).astype(np.float32)
     teacher = teacher_of(features, labels, clusters, recipe(inverse_penalty=1.0).folding)
-    logits = teacher.probe.logits(features)
-    assert logits.argmax(axis=1).tolist() == labels
-    mpox = np.array(labels) == 0
-    assert sigmoid(logits[mpox, 0] - np.logaddexp.reduce(logits[mpox, 1:], axis=1)).min() > 0.8
+    logits, mpox = teacher.probe.logits(features), np.array(labels) == 0
+    raw = sigmoid(logits[:, 0] - np.logaddexp.reduce(logits[:, 1:], axis=1))
+    assert raw[mpox].min() > 0.9
     word = teacher(features)
     np.testing.assert_allclose(word.sum(axis=1), 1)
-    assert np.abs(word[:, 0] - 0.25).max() < 0.15  # of a new cluster it knows no more than how many are mpox
+    assert (raw - word[:, 0])[mpox].min() > 0.1  # its scale is what served other clusters
 
 
 @pytest.mark.slow
