@@ -40,6 +40,12 @@ OUTSIDE = {
 }
 NOT_SHOWN = {"__pycache__", "__init__.py", "__main__.py", "site"}  # the last is built
 DATA = {
+    "adapters": "The adapters that a clone has: of the size mini",
+    "page.html.jinja": "The leaderboard's page.",
+    "study.html": "The reading page.",
+    "study.css": "Its looks.",
+    "study.js": "What it does: no framework, one module.",
+    "study.svg": "Its icon.",
     "default": "The bundle that is shipped: model.onnx, bundle.json, golden.json, card.md",
     "report.html.jinja": "The report's page.",
     "screening.schema.json": "The JSON Schema of one line of --json.",
@@ -72,7 +78,7 @@ def _package(folder: Path, depth: int) -> Iterator[str]:
             if init.exists() or any(path.iterdir()):
                 purpose = _purpose(init) if init.exists() else DATA.get(path.name, "")
                 yield _line(path.name + "/", purpose, depth)
-                yield from () if path.name == "default" else _package(path, depth + 1)
+                yield from () if path.name in ("default", "adapters") else _package(path, depth + 1)
         elif not path.name.startswith("."):
             yield _line(path.name, _purpose(path), depth)
 

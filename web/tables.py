@@ -1,4 +1,4 @@
-"""Write what the page shares with the clinic: questions, likelihood ratios, thresholds and English texts.
+"""Write what the page shares with Python: questions, likelihood ratios, thresholds, English texts, the policy.
 
     python web/tables.py            write web/src/tables/*.json
     python web/tables.py --check    say which of them differ, and end with 1 if any does
@@ -23,6 +23,7 @@ from mpoxlens import photo, preprocess, rules
 from mpoxlens.schema import INTENDED_USE, ClinicalInfo, Decision, Gate, Interval, Photo, Reason
 from mpoxlens.screening import case_definition, combine, decide, gate, heatmap, history, json_lines, questions
 from mpoxlens.screening.likelihood import load_table
+from mpoxlens.web.site import POLICY
 
 FOLDER = Path(__file__).parent / "src" / "tables"
 CONFORMAL = rules.Conformal(0.1, 0.2, 0.6)  # any that leaves room for every decision
@@ -38,6 +39,7 @@ def tables() -> dict[str, dict[str, Any]]:
         "likelihood.json": {"about": ABOUT, **asdict(load_table())},
         "rules.json": {"about": ABOUT, **_rules()},
         "strings.json": {"about": ABOUT, **_strings()},
+        "policy.json": {"about": ABOUT, "directives": POLICY.split("; ")},
     }
 
 
@@ -110,6 +112,7 @@ def _decide_reasons() -> dict[str, Reason]:
         "suspected_case": _grounds(LIKELY, 1.0, suspected=True)[1],
         "low_line": _shared(_grounds(0.45, 1.0)[1], LINE),
         "photos_disagree": combine.PHOTOS_DISAGREE,
+        "photo_left_out": combine.PHOTO_LEFT_OUT,
     }
 
 

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin, type Rolldown } from "vite";
+import policy from "./src/tables/policy.json" with { type: "json" };
 
 type OutputBundle = Rolldown.OutputBundle;
 
@@ -11,6 +12,8 @@ const BUNDLE = here("../src/mpoxlens/bundles/default/");
 
 const BUNDLE_FILES = ["bundle.json", "golden.json", "model.onnx"];
 const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
+
+const MADE_FOR = sha256(readFileSync(BUNDLE + "bundle.json"));
 
 /** The files of one version with their hashes: the page, what lies beside it, and the bundle that the server adds. */
 function hashes(output: OutputBundle): Record<string, string> {
@@ -37,16 +40,23 @@ function version(): Plugin {
         worker.code = worker.code
           .replace(/["'`]__FILES__["'`]/, () => JSON.stringify(files))
           .replace("__VERSION__", name);
-        const made = { version: name, bundle: sha256(readFileSync(BUNDLE + "bundle.json")) };
+        const made = { version: name, bundle: MADE_FOR };
         this.emitFile({ type: "asset", fileName: "build.json", source: JSON.stringify(made) + "\n" });
       },
     },
   };
 }
 
+/** The policy in the page itself, for hosts that send no headers; that nobody may frame it only a header can say. */
+function ownPolicy(): Plugin {
+  const own = policy.directives.filter((one) => !one.startsWith("frame-ancestors ")).join("; ");
+  return { name: "mpoxlens-policy", transformIndexHtml: (html) => html.replace("__POLICY__", () => own) };
+}
+
 export default defineConfig({
   base: "./",
-  plugins: [version()],
+  plugins: [version(), ownPolicy()],
+  define: { __BUNDLE__: JSON.stringify(MADE_FOR) },
   worker: { format: "es" },
   build: {
     outDir: "../src/mpoxlens/web/site",

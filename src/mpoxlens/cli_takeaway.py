@@ -19,16 +19,19 @@ def read_code(code: str, bundle: Path | None) -> None:
     """Read and verify the code of a result. It shows that nothing was changed by mistake, not who made it."""
     from mpoxlens import takeaway
     from mpoxlens.bundle import Bundle, default_path
-    from mpoxlens.screening.decide import percent
+    from mpoxlens.schema import INTENDED_USE
+    from mpoxlens.screening.decide import next_after, percent
 
     typed = code.strip().upper().startswith("MPOXLENS:")
     found = takeaway.read_code(code if typed else _pictures().find_code(code))
     low, high = percent(found.interval.low), percent(found.interval.high)
     same = takeaway.same_bundle(found, Bundle.load(bundle or default_path(), threads=1).sha256)
     click.echo(f"{found.decision}: {percent(found.probability)} (95 % interval {low} to {high})")
+    click.echo(next_after(found.decision))
     click.echo(f"made {found.made:%Y-%m-%d %H:%M} UTC by mpoxlens {found.software}")
     click.echo(f"model: {'the same bundle as here' if same else 'another bundle'} ({found.bundle}...)")
     click.echo("The code is unchanged. It does not show who made it.")
+    click.echo(INTENDED_USE)
 
 
 def _pictures() -> Any:

@@ -29,6 +29,7 @@ PURPOSE = "mpoxlens handover 1"
 MAX_BYTES = 64 * 2**20  # a record with a photograph takes some megabytes
 FIELDS = ("format", "version", "to", "ephemeral", "iv", "ciphertext")
 SIGNS = re.compile(r"[A-Za-z0-9_-]+")
+FINGERPRINT = re.compile(r"[0-9A-F]{16}")
 ASK_AGAIN = "ask the sender to save and pass on the file again"
 
 
@@ -70,10 +71,10 @@ def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def open_file(path: Path, key: ec.EllipticCurvePrivateKey) -> str:
-    """Return the record that a file holds, as JSON text.
+    """Return the record that a file holds, as JSON text in ASCII: whoever locked it may have put anything into it.
 
     Raises:
-        DataError: no such file, locked for another key, damaged or changed.
+        DataError: no such file, locked for another key, damaged or changed, or no record in it.
     """
     name = str(path)
     locked = _locked(_read(path), name)
@@ -83,9 +84,19 @@ def open_file(path: Path, key: ec.EllipticCurvePrivateKey) -> str:
         secret = _secret(key, _decoded(locked["ephemeral"]))
         named = f"{PURPOSE}:{locked['to']}:{locked['ephemeral']}".encode()
         text = AESGCM(secret).decrypt(_decoded(locked["iv"]), _decoded(locked["ciphertext"]), named)
-        return text.decode()
     except (ValueError, InvalidTag):
         raise DataError(name, "it is damaged or was changed on its way", ASK_AGAIN) from None
+    return _record(text, name)
+
+
+def _record(text: bytes, name: str) -> str:
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or found.get("format") != "mpoxlens take-along":
+        raise DataError(name, "it was opened, but what it holds is no record of mpoxlens", ASK_AGAIN)
+    return json.dumps(found, indent=1) + "\n"
 
 
 def _secret(key: ec.EllipticCurvePrivateKey, ephemeral: bytes) -> bytes:
@@ -106,6 +117,8 @@ def _locked(raw: bytes, name: str) -> Mapping[str, str]:
         raise DataError(name, "it is of another version than this mpoxlens reads", "update mpoxlens")
     if any(not isinstance(found.get(field), str) for field in FIELDS[2:]):
         raise DataError(name, "a part of it is missing", ASK_AGAIN)
+    if not FINGERPRINT.fullmatch(found["to"]):
+        raise DataError(name, "it does not name the key that it was locked for", ASK_AGAIN)
     return found
 
 

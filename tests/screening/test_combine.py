@@ -122,8 +122,16 @@ def test_healthy_skin_does_not_outvote_a_lesion(
     assert found.probability == pytest.approx(p(sum(odds) / len(odds)))
 
 
-def test_a_photograph_that_is_left_out_cannot_disagree(tiny_path: Path) -> None:
-    assert concluded(tiny_path, shot(2, REFUSED), shot(-4), shot(-4)).decision is Decision.UNLIKELY
+@pytest.mark.parametrize("set_aside", [shot(4, REFUSED), shot(4, ood=9)])
+def test_healthy_skin_does_not_stand_for_a_photograph_that_was_set_aside(tiny_path: Path, set_aside: Examined) -> None:
+    found = concluded(tiny_path, shot(-4), set_aside)
+    assert (found.decision, [reason.code for reason in found.reasons]) == (Decision.CANNOT_TELL, ["photo_left_out"])
+    assert found.next_step.startswith("Take those that could not be judged again. Show the rash to a clinician")
+    assert found.probability == pytest.approx(p(-4))
+    assert concluded(tiny_path, shot(-4)).decision is Decision.UNLIKELY
+    assert concluded(tiny_path, shot(4), set_aside).decision is Decision.LIKELY
+    outvoted = concluded(tiny_path, shot(2), shot(-4), shot(-4), set_aside)
+    assert [reason.code for reason in outvoted.reasons] == ["photos_disagree"]
 
 
 def test_names_and_hashes_are_joined(tiny_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import re
 import shutil
 import threading
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mpoxlens.bundle import default_path
+from mpoxlens.bundle import default_path, digest
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.web.serve import Server
 from mpoxlens.web.site import SITE
@@ -68,6 +70,35 @@ def film(path: Path) -> Path:
             for chroma in (blue, red):
                 file.write(chroma.resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.BOX).tobytes())
     return path
+
+
+def deciding(decision: str, folder: Path) -> Path:
+    """Write a bundle that finds no photograph strange and decides every one alike, and return its folder."""
+    edges = {"likely": (0.01, 0.005), "unlikely": (0.99, 0.985)}
+    shutil.copytree(default_path(), folder)
+    content = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    content["ood"]["threshold"] = 1000.0
+    content["conformal"] |= dict(zip(("mpox_from", "other_to"), edges[decision], strict=True))
+    content["operating_point"] = edges[decision][0]
+    (folder / "bundle.json").write_text(json.dumps(content | {"sha256": digest(content)}), encoding="utf-8")
+    return folder
+
+
+def site_for(bundle: Path, folder: Path) -> Path:
+    """Copy the built page as if it had been built for another bundle: each hash that changes is written anew."""
+    shutil.copytree(SITE, folder)
+    changed = {_sha256(default_path() / "bundle.json"): _sha256(bundle / "bundle.json")}
+    for script in (*folder.glob("assets/*.js"), folder / "sw.js"):  # the last holds the hashes of the others
+        before, text = _sha256(script), script.read_text(encoding="utf-8")
+        for old, new in changed.items():
+            text = text.replace(old, new)
+        script.write_text(text, encoding="utf-8")
+        changed[before] = _sha256(script)
+    return folder
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @contextmanager
@@ -133,7 +164,7 @@ class Phone:
 
     def answer(self, question: str, answer: str) -> None:
         """Answer a question of yes and no."""
-        self.page.get_by_role("group", name=question).get_by_role("radio", name=answer).check()
+        self.page.get_by_role("radiogroup", name=question).get_by_role("radio", name=answer).check()
 
     def asks(self, expression: str) -> Any:
         """Ask the browser itself, whom the page's policy does not bind."""

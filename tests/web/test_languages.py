@@ -23,8 +23,6 @@ PLURALS = {
     "sw": ("one", "other"),
     "ln": ("one", "other"),
 }
-SAME = {"decision.finding.hiv", "question.no"}  # a word that several languages share
-NUMBERED = re.compile(r"\{n\}")
 
 
 def texts(language: str) -> dict[str, str]:
@@ -98,6 +96,19 @@ def test_arabic_is_written_in_arabic() -> None:
 
 def holeless(text: str) -> str:
     return re.sub(r"\{\w+\}", "", text).replace("mpox", "").replace("mpoxlens", "")
+
+
+def test_arabic_calls_it_mpox_and_names_the_old_word_only_beside_it() -> None:
+    assert [key for key, text in texts("ar").items() if "القردة" in text.replace("إمبوكس (جدري القردة)", "")] == []
+
+
+@pytest.mark.parametrize("language", ["sw", "ln"])
+def test_the_line_is_named_by_what_only_likely_says(language: str) -> None:
+    found = texts(language)
+    for key in ("ui.result.bar", "ui.result.key.line", "decision.reason.low_line.text", "takeaway.clinician.line"):
+        (name,) = re.findall(r"[“«]\s*(.+?)\s*[”»]", found[key])
+        assert set(name.split()) <= set(found["decision.likely"].split()), key
+        assert not set(name.split()) <= set(found["decision.unlikely"].split()), key
 
 
 def test_the_questions_are_those_of_the_clinic() -> None:

@@ -12,11 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phone import CHROMIUM, KEPT, Open, code_photo, named, photograph, serving, serving_plainly
+from phone import (
+    CHROMIUM,
+    KEPT,
+    PLAIN,
+    Open,
+    Phone,
+    code_photo,
+    deciding,
+    named,
+    photograph,
+    serving,
+    serving_plainly,
+)
 from PIL import Image
 
 from mpoxlens.bundle import default_path
-from mpoxlens.web.site import SITE, export
+from mpoxlens.web.site import POLICY, SITE, export
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the path")]
@@ -100,7 +112,7 @@ def test_a_damaged_model_judges_nothing(opened: Open, tmp_path: Path) -> None:
     (bundle / "model.onnx").write_bytes(model)
     with serving(bundle=bundle) as here:
         phone = opened(at=here)
-        phone.sees("A file of the model is damaged, so nothing is judged.")
+        phone.sees("A file of the model is damaged or of another version, so nothing is judged.")
         phone.press("Start")
         phone.add(photograph(1))
         phone.sees("Good to use.")
@@ -111,6 +123,39 @@ def test_a_damaged_model_judges_nothing(opened: Open, tmp_path: Path) -> None:
     # the service worker refuses the file too, which Chromium itself tells
     assert [text for text in phone.complaints if "is not of this version" not in text] == []
     phone.complaints.clear()
+
+
+def test_a_whole_bundle_that_is_not_the_pages_own_judges_nothing(opened: Open, tmp_path: Path) -> None:
+    with serving(bundle=deciding("unlikely", tmp_path / "bundle")) as here:
+        phone = opened(at=here)
+        phone.sees("A file of the model is damaged or of another version, so nothing is judged.")
+        phone.page.locator(".notices summary").click()
+        phone.sees("and this page was built for")
+    assert [text for text in phone.complaints if "is not of this version" not in text] == []
+    phone.complaints.clear()
+
+
+WORKERS = """globalThis.workers = [];
+globalThis.Worker = class extends Worker { constructor(...how) { super(...how); workers.push(this); } };"""
+
+
+def test_a_model_that_dies_is_started_anew(opened: Open) -> None:
+    phone = opened()
+    phone.page.add_init_script(WORKERS)
+    phone.page.reload()
+    phone.press("Start")
+    phone.add(photograph(1))
+    phone.sees("Good to use.")
+    phone.press("Result")
+    phone.sees("Why it cannot tell")
+    phone.asks("workers[0].dispatchEvent(new ErrorEvent('error', { message: 'out of memory' }))")
+    phone.sees("The model could not be loaded whole, so nothing is judged.")
+    phone.press("Questions")
+    phone.answer("In the last 21 days, was there contact", "Yes")
+    phone.press("See the result")
+    phone.sees("odds 2 times higher")
+    assert phone.asks("workers.length") == 2
+    assert phone.page.locator(".problem").count() == 0
 
 
 def test_a_new_version_is_announced_and_taken_whole(opened: Open, tmp_path: Path) -> None:
@@ -131,6 +176,42 @@ def test_a_new_version_is_announced_and_taken_whole(opened: Open, tmp_path: Path
         phone.sees(KEPT)
         names = phone.asks("caches.keys().then((names) => names.join())")
         assert re.fullmatch(r"mpoxlens-f{16}", names)
+
+
+def test_pages_that_are_open_beside_never_go_on_with_files_of_two_versions(opened: Open, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(SITE, site)
+    with serving(site) as here:
+        phone = opened(at=here)
+        phone.sees(KEPT)
+        idle, begun = (Phone(phone.page.context.new_page(), here) for _ in range(2))
+        for one in (idle, begun):
+            one.page.goto(here)
+            one.sees(KEPT)
+        begun.press("Start")
+        begun.press("Skip")
+        begun.page.get_by_label("How old is the person").fill("41")
+        _new_version(site)
+        phone.asks("navigator.serviceWorker.getRegistration().then((one) => one.update()).then(() => 0)")
+        phone.press("Load it now")
+        for one in (phone, idle):
+            sync_api.expect(one.page).to_have_title("mpoxlens, newer")
+        assert begun.page.get_by_label("How old is the person").input_value() == "41"
+        begun.sees("Loading it clears the photos and the answers.")
+        begun.press("Load it now")
+        sync_api.expect(begun.page).to_have_title("mpoxlens, newer")
+
+
+def test_the_kept_page_answers_for_its_own_address_alone(opened: Open) -> None:
+    phone = opened()
+    phone.sees(KEPT)
+    phone.page.goto(f"{phone.address}index.html?lang=fr")
+    sync_api.expect(phone.page.locator("html")).to_have_attribute("lang", "fr")
+    with phone.page.expect_console_message():
+        other = phone.page.goto(f"{phone.address}another/page.html")
+    assert other is not None
+    assert other.status == 404
+    phone.complaints.clear()  # Chromium tells of it
 
 
 def _new_version(site: Path) -> None:
@@ -194,6 +275,10 @@ def test_a_bad_file_gets_one_message_and_a_way_on(opened: Open) -> None:
     phone.add(named("notes.jpg", b"some notes, and no photo at all"), photograph(2))
     phone.sees("Good to use.")  # the other photo is taken
     assert phone.page.locator(".problem").count() == phone.page.locator(".shot").count() == 1
+    phone.press("Start again")
+    phone.press("Clear them")
+    phone.press("Start")
+    assert phone.page.locator(".problem").count() == 0  # a file's name may be a person's
 
 
 def test_a_photo_lying_on_its_side_is_turned(opened: Open) -> None:
@@ -220,8 +305,36 @@ def test_a_drawing_is_refused_as_in_python(opened: Open, tmp_path: Path) -> None
     phone.sees("This picture says of itself that it is a drawing")
 
 
+def test_the_page_holds_the_policy_of_the_server(built: None) -> None:
+    held = re.search(r'Content-Security-Policy" content="([^"]*)"', (SITE / "index.html").read_text(encoding="utf-8"))
+    assert held is not None
+    # of the server's policy, a browser takes only the framing from nothing but a header
+    assert held[1] == POLICY.replace("frame-ancestors 'none'; ", "")
+
+
+def test_without_any_header_the_page_keeps_to_its_policy(opened: Open, tmp_path: Path) -> None:
+    export(tmp_path / "site")
+    with serving_plainly(tmp_path / "site") as here:
+        phone = opened(at=here.replace(PLAIN, "127.0.0.1"))
+        _refuses_markup_and_foreign_scripts(phone)
+        phone.asks("fetch('https://elsewhere.example').catch(() => 0)")
+        assert any("Content Security Policy" in text for text in phone.complaints)
+        phone.complaints.clear()  # Chromium tells of each refusal
+        phone.press("Start")
+        phone.add(photograph(1))
+        phone.sees("Good to use.")
+        phone.press("Result")
+        phone.sees("Why it cannot tell")
+
+
 def test_text_never_becomes_markup_or_a_foreign_script(opened: Open) -> None:
     phone = opened()
+    _refuses_markup_and_foreign_scripts(phone)
+    assert all("Trusted" in text for text in phone.complaints)  # Chromium tells of each refusal
+    phone.complaints.clear()
+
+
+def _refuses_markup_and_foreign_scripts(phone: Phone) -> None:
     trial = "(() => { try { ACT; return 'taken'; } catch (error) { return error.name; } })()"
     for act in (
         "document.querySelector('main').innerHTML = '<img src=x>'",
@@ -230,8 +343,6 @@ def test_text_never_becomes_markup_or_a_foreign_script(opened: Open) -> None:
         "document.createElement('script').text = '1'",
     ):
         assert phone.asks(trial.replace("ACT", act)) == "TypeError", act
-    assert all("Trusted" in text for text in phone.complaints)  # Chromium tells of each refusal
-    phone.complaints.clear()
 
 
 def test_without_leave_the_camera_says_what_to_do(opened: Open) -> None:
@@ -242,6 +353,24 @@ def test_without_leave_the_camera_says_what_to_do(opened: Open) -> None:
     phone.press("Close")
     phone.add(photograph(1))
     phone.sees("Good to use.")
+
+
+def test_a_photo_that_fails_leaves_the_camera_ready_for_the_next(opened: Open) -> None:
+    phone = opened()
+    phone.press("Start")
+    phone.press("Use the camera")
+    phone.sees("Good. Hold still and take the photo.")
+    phone.asks(
+        "globalThis.kept = OffscreenCanvas.prototype.convertToBlob;"
+        "OffscreenCanvas.prototype.convertToBlob = () => Promise.reject(new Error('no memory')); 0"
+    )
+    phone.press("Take the photo")
+    phone.sees("Something went wrong.")
+    assert phone.page.locator(".shot").count() == 0
+    phone.asks("OffscreenCanvas.prototype.convertToBlob = kept; 0")
+    phone.press("Take the photo")
+    phone.sees("Good to use.")
+    assert phone.page.locator(".problem").count() == 0
 
 
 FIFTY = """(async () => {

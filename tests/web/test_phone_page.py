@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import math
+from pathlib import Path
 from typing import Any
 
 import pytest
-from phone import CHROMIUM, KEPT, WEB, Open, Phone, code_photo, named, photograph, serving, too_wide
+from phone import (
+    CHROMIUM,
+    KEPT,
+    WEB,
+    Open,
+    Phone,
+    code_photo,
+    deciding,
+    named,
+    photograph,
+    serving,
+    site_for,
+    too_wide,
+)
+from PIL import Image
 
 from mpoxlens.schema import ClinicalInfo
 from mpoxlens.screening.engine import Screener
@@ -46,7 +63,8 @@ def test_from_the_camera_to_a_file_that_is_taken_along(opened: Open) -> None:
     saved = json.loads(download.value.path().read_text(encoding="utf-8"))
     assert saved["answers"] == {"contact_21_days": True, "fever": True, "fever_celsius": 39.2}
     assert saved["screening"]["decision"] == "cannot tell"
-    assert "photo_jpeg" not in saved
+    assert "photos" not in saved
+    assert saved["screening"]["file"] == "photo 1"
 
 
 def test_a_screening_is_the_one_that_python_gives(opened: Open) -> None:
@@ -69,30 +87,48 @@ def test_a_screening_is_the_one_that_python_gives(opened: Open) -> None:
         assert found[name] == pytest.approx(expected[name], abs=2e-4), name
 
 
+# JPEG decoders differ by a grey level or two, more so where one reduces while it decodes, as Python's does with large
+# photographs. The network counts in 8 bits, so that one level in a tenth of its input moves the log-odds by some 0.1.
 @pytest.mark.real_data
-def test_real_photographs_are_decided_as_in_python(opened: Open) -> None:
+@pytest.mark.parametrize(("side", "every", "most"), [(None, 40, 0.1), (3000, 100, 0.2)])
+def test_real_photographs_are_decided_as_in_python(opened: Open, side: int | None, every: int, most: float) -> None:
     if not (SHARED / "labels.csv").exists():
         pytest.skip(f"the photographs are not in {SHARED}")
     with (SHARED / "labels.csv").open(newline="", encoding="utf-8") as file:
-        paths = [SHARED / row["file"] for row in csv.DictReader(file)][::40]
+        paths = [SHARED / row["file"] for row in csv.DictReader(file)][::every]
     screener = Screener.default()
     phone = opened()
     phone.press("Start")
     differences = []
     for path in paths:
-        phone.page.locator("input[type=file]").set_input_files(path)
+        photo = path.read_bytes() if side is None else _enlarged(path, side)
+        phone.add(named(path.name, photo))
         phone.page.locator(".shot .good, .shot .warning").first.wait_for()
         phone.press("Result")
         phone.page.locator(".verdict").wait_for()
         found = _saved(phone)
-        expected = to_json(screener.screen(path))
+        expected = to_json(screener.screen(photo))
         assert found["decision"] == expected["decision"], path.name
         assert [one["code"] for one in found["reasons"]] == [one["code"] for one in expected["reasons"]], path.name
-        differences.append(abs(found["probability"] - expected["probability"]))
+        differences.append(abs(_log_odds(found["probability"]) - _log_odds(expected["probability"])))
         phone.press("Photo")
         phone.press("Remove photo 1")
-    assert len(differences) >= 15
-    assert max(differences) < 0.01  # JPEG decoders differ by a grey level or two
+    assert len(differences) >= 6
+    assert max(differences) < most, differences
+
+
+def _enlarged(path: Path, side: int) -> bytes:
+    """Return a photograph as a phone's camera would have stored it, with a shorter side of `side` px."""
+    with Image.open(path) as image:
+        scale = side / min(image.size)
+        large = image.convert("RGB").resize((round(image.width * scale), round(image.height * scale)))
+    buffer = io.BytesIO()
+    large.save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 def _saved(phone: Phone, way: str = "Take it along") -> dict[str, Any]:
@@ -140,7 +176,7 @@ def test_a_code_is_read_from_a_photo_without_network_or_detector(opened: Open) -
     phone.sees("No code was found in the picture.")
     assert phone.page.locator(".clinician-decision").count() == 0
     picture.set_input_files(named("notes.jpg", b"some notes, and no picture at all"))
-    phone.sees("This browser cannot open the picture.")
+    phone.sees("notes.jpg is not a photo that the page can open.")
 
 
 def test_answers_alone_still_tell_of_the_definition(opened: Open) -> None:
@@ -186,7 +222,10 @@ def test_answers_that_clash_are_shown_and_block_the_result(opened: Open) -> None
     phone.answer("Do all the spots look alike", "Yes")
     phone.answer("Do new spots keep coming", "Yes")
     phone.sees("These two answers do not fit together.")
-    assert phone.page.locator(".clashes").count() == 2
+    named_by = phone.page.locator("[role=radiogroup][aria-invalid=true][aria-describedby=clash]")
+    assert named_by.count() == phone.page.locator(".clashes").count() == 2
+    shown = phone.page.locator("#clash li").all_inner_texts()
+    assert shown == [legend.strip() for legend in named_by.locator("legend").all_inner_texts()]
     assert phone.page.get_by_role("button", name="See the result").is_disabled()
     phone.press("Photo")
     phone.add(photograph(1))
@@ -230,9 +269,9 @@ def test_everything_can_be_done_by_keyboard(opened: Open) -> None:
     keyboard = phone.page.keyboard
     phone.page.on("filechooser", lambda _chooser: None)  # the driver takes its time to get between us and the dialog
 
-    def to(name: str) -> None:
+    def to(name: str, by: str = "Tab") -> None:
         for _ in range(80):
-            keyboard.press("Tab")
+            keyboard.press(by)
             if phone.asks("(document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()") == name:
                 return
         raise AssertionError(f"{name} cannot be reached by Tab")
@@ -246,6 +285,12 @@ def test_everything_can_be_done_by_keyboard(opened: Open) -> None:
         keyboard.press("Enter")
     chooser.value.set_files([photograph(1)])
     phone.sees("Good to use.")
+    to("Skip to the content", by="Shift+Tab")
+    keyboard.press("Enter")
+    assert phone.asks("[document.activeElement.id, document.querySelector('h1').innerText].join()") == (
+        "main,Photo of the rash"
+    )
+    assert phone.page.locator(".shot").count() == 1
     to("Next")
     keyboard.press("Enter")
     to("How old is the person, in years?")
@@ -262,6 +307,14 @@ def test_everything_can_be_done_by_keyboard(opened: Open) -> None:
     to("Take it along")
     keyboard.press("Enter")
     phone.sees("Save as a file (JSON)")
+    to("Show to a clinician")
+    keyboard.press("Enter")
+    phone.sees("For the clinician")
+    assert phone.asks("document.activeElement.innerText") == "For the clinician"
+    to("Back", by="Shift+Tab")
+    keyboard.press("Enter")
+    phone.sees("Save as a file (JSON)")
+    assert phone.asks("document.activeElement.innerText") == "Take it along"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -305,6 +358,38 @@ def test_no_screen_has_a_barrier(opened: Open, scheme: str) -> None:
     phone.press("Show to a clinician")
     phone.sees("For the clinician")
     _without_barrier(phone, "clinician")
+
+
+@pytest.mark.parametrize(
+    ("decision", "language", "scheme"),
+    [("likely", "en", "dark"), ("unlikely", "en", "light"), ("likely", "ar", "light"), ("unlikely", "ar", "dark")],
+)
+def test_no_screen_of_a_decision_has_a_barrier(
+    opened: Open, tmp_path: Path, decision: str, language: str, scheme: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed; run `make web`")
+    bundle = deciding(decision, tmp_path / "bundle")
+    photo = photograph(5)
+    expected = Screener.from_path(bundle).screen(photo["buffer"])
+    assert expected.decision.value == f"mpox {decision}"
+    texts = json.loads((WEB / "src" / "i18n" / f"{language}.json").read_text(encoding="utf-8"))
+    with serving(site_for(bundle, tmp_path / "site"), bundle) as here:
+        small: dict[str, Any] = {"viewport": {"width": 320, "height": 740}, "color_scheme": scheme}
+        phone = opened(f"?lang={language}", at=here, reduced_motion="reduce", **small)
+        phone.asks(AXE.read_text(encoding="utf-8") + "; 0")
+        phone.press(texts["ui.start.go"])
+        phone.add(photo)
+        phone.page.locator(".shot .good").wait_for()
+        phone.press(texts["ui.step.result"])
+        phone.sees(texts[f"decision.{decision}"])
+        phone.sees(texts[f"decision.next.{decision}"])
+        _without_barrier(phone, f"{decision}, {language}")
+        phone.press(texts["ui.result.take"])
+        phone.press(texts["takeaway.show"])
+        phone.sees(texts["takeaway.clinician.title"])
+        phone.sees(texts[f"decision.next.{decision}"])
+        _without_barrier(phone, f"{decision} for a clinician, {language}")
 
 
 def _without_barrier(phone: Phone, screen: str) -> None:

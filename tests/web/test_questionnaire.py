@@ -19,6 +19,7 @@ WEB = Path(__file__).parents[2] / "web"
 FHIR = "http://hl7.org/fhir/StructureDefinition"
 TOLD: dict[str, Any] = json.loads((WEB / "questionnaire/questionnaire.json").read_text("utf-8"))
 BUNDLE: dict[str, Any] = json.loads((WEB / "test/unit/takeaway.bundle.json").read_text("utf-8"))
+OPEN: dict[str, Any] = json.loads((WEB / "test/unit/takeaway.open.json").read_text("utf-8"))  # of "cannot tell"
 RESOURCES: list[dict[str, Any]] = [entry["resource"] for entry in BUNDLE["entry"]]
 
 
@@ -87,6 +88,15 @@ def test_the_bundle_of_the_page_is_valid_as_a_whole_and_in_each_part() -> None:
     ]
     for resource in (BUNDLE, *RESOURCES):
         valid(resource)
+
+
+def test_a_bundle_without_a_probability_is_valid_too() -> None:
+    for resource in (OPEN, *(entry["resource"] for entry in OPEN["entry"])):
+        valid(resource)
+    observation = OPEN["entry"][3]["resource"]
+    for part in (observation, *observation["component"]):
+        assert "valueQuantity" not in part
+        assert part["dataAbsentReason"]["coding"][0]["code"] == "unknown"
 
 
 def test_the_validator_refuses_what_is_not_fhir() -> None:

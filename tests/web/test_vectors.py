@@ -55,12 +55,21 @@ def _alike(written: Any, now: Any, where: str) -> None:
 def test_the_vectors_hold_every_decision_and_reason() -> None:
     text = (FOLDER / "decisions.json").read_text("utf-8")
     strings = json.loads((WEB / "src" / "tables" / "strings.json").read_text("utf-8"))
-    elsewhere = {"photos_disagree", "drawing", "too_dark", "too_bright", "no_detail", "no_skin", "blurred"}
+    elsewhere = {
+        "photos_disagree",
+        "photo_left_out",
+        "drawing",
+        "too_dark",
+        "too_bright",
+        "no_detail",
+        "no_skin",
+        "blurred",
+    }
     for code in {row["code"] for row in strings["reasons"].values()} - elsewhere:
         assert f'"{code}"' in text, code
     together = json.loads((FOLDER / "together.json").read_text("utf-8"))["cases"]
     said = {reason["code"] for case in together for reason in case["expected"]["reasons"]}
-    assert {"photos_disagree", "unfamiliar", "drawing"} <= said
+    assert {"photos_disagree", "photo_left_out", "unfamiliar", "drawing"} <= said
     assert {len(case["shots"]) for case in together} == {1, 2, 3, 4}
     for decision in ("mpox likely", "mpox unlikely", "cannot tell"):
         assert f'"{decision}"' in text

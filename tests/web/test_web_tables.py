@@ -13,6 +13,7 @@ from mpoxlens.screening import gate
 from mpoxlens.screening.case_definition import suspected_case
 from mpoxlens.screening.decide import percent
 from mpoxlens.screening.questions import questions
+from mpoxlens.web.site import POLICY
 
 WEB = Path(__file__).parents[2] / "web"
 
@@ -51,3 +52,9 @@ def test_a_reason_that_python_gives_stands_in_the_table(tmp_path: Path) -> None:
     row = table("strings")["reasons"][reason.code]
     assert row["text"].format(side=64, least=gate.MIN_STORED_SIDE) == reason.text
     assert row["next_step"] == reason.next_step
+
+
+def test_the_page_is_built_with_the_policy_of_the_server() -> None:
+    assert "; ".join(table("policy")["directives"]) == POLICY
+    meta = '<meta http-equiv="Content-Security-Policy" content="__POLICY__" />'  # filled in by the build
+    assert (WEB / "index.html").read_text("utf-8").count(meta) == 1

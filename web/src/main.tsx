@@ -1,7 +1,7 @@
 import { render } from "preact";
 import { App } from "./ui/app";
 import { keepForOffline } from "./ui/pwa";
-import { forgetOnLeaving, followHistory } from "./ui/state";
+import { forgetOnLeaving, followHistory, started } from "./ui/state";
 import { trustOwnScriptsOnly } from "./ui/trusted";
 import { useReadersLanguage } from "./ui/words";
 import "./ui/styles.css";
@@ -12,5 +12,5 @@ trustOwnScriptsOnly();
 void useReadersLanguage();
 followHistory();
 forgetOnLeaving();
-keepForOffline();
+keepForOffline(() => started.value);
 render(<App />, place);

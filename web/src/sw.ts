@@ -77,15 +77,15 @@ async function answer(request: Request, name: string): Promise<Response> {
 /** The file that a request means, or null where it is none of this version's. */
 function nameOf(request: Request): string | null {
   if (request.method !== "GET" || !request.url.startsWith(keeper.registration.scope)) return null;
-  if (request.mode === "navigate") return "index.html";
-  const name = request.url.slice(keeper.registration.scope.length).replace(/[?#].*$/, "");
-  return FILES.has(name) ? name : null;
+  const name = request.url.slice(keeper.registration.scope.length).replace(/[?#].*$/, "") || "index.html";
+  return FILES.has(name) ? name : null; // what else lies under this address is not ours to answer
 }
 
 function keyOf(name: string, sha256: string): string {
   return new URL(`${name}?sha256=${sha256}`, keeper.registration.scope).href;
 }
 
+// Not that of core/numbers.ts: what two scripts import is built as a third, and this one must be whole in itself.
 function hex(digest: ArrayBuffer): string {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

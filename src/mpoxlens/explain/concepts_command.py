@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mpoxlens.errors import DataError
-from mpoxlens.schema import INTENDED_USE
 
 if TYPE_CHECKING:
     from mpoxlens.bundle import Bundle
@@ -184,4 +183,6 @@ def _json(content: dict[str, Any]) -> str:
 
 def _warn(as_json: bool) -> None:
     if not as_json:
+        from mpoxlens.schema import INTENDED_USE
+
         click.echo(INTENDED_USE, err=True)

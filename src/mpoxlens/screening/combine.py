@@ -3,7 +3,8 @@
 Photographs that the gate lets pass and that the model knows are counted. Their calibrated log-odds are averaged, in the
 estimate and in each draw of the bootstrap. The person's photographs are strange only if every usable one is. Where the
 mean says "other" but one photograph by itself says "mpox", no decision is taken: healthy skin in two photographs must
-not outvote the lesion in a third.
+not outvote the lesion in a third. Nor is one taken where the mean says "other" and a photograph was not counted: the
+lesion may be in that one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ PHOTOS_DISAGREE = Reason(
     "photos_disagree",
     "One photo looks like mpox, though the photos taken together do not.",
     ASK_CLINICIAN,
+)
+PHOTO_LEFT_OUT = Reason(
+    "photo_left_out",
+    "The photos that could be judged do not look like mpox, but not all of them could be judged.",
+    f"Take those that could not be judged again. {ASK_CLINICIAN}",
 )
 
 
@@ -46,7 +52,7 @@ class Combined:
     """What the photographs of a person gave together."""
 
     gate: Gate
-    doubt: Reason | None  # strange, or photographs that disagree
+    doubt: Reason | None  # strange, photographs that disagree, or "other" while one was not counted
     odds: float  # calibrated log-odds of the positive label
     drawn: Doubles  # [B], the same in each draw of the bootstrap
     classification: Classification  # of several, logits, map and embedding are those of the first that is used
@@ -70,19 +76,24 @@ def combine(spec: Spec, shots: Sequence[Examined]) -> Combined:
     odds = float(each.mean())
     return Combined(
         gate=used[0].gate if usable else _refused_gate(shots),
-        doubt=_disagreement(spec, each) if familiar else next((shot.strange for shot in usable), None),
+        doubt=_hidden(spec, each, len(shots)) if familiar else next((shot.strange for shot in usable), None),
         odds=odds,
         drawn=np.mean([spec.calibration.drawn(shot.found.logits, positive) for shot in used], axis=0),
         classification=_together(spec, used, odds),
     )
 
 
-def _disagreement(spec: Spec, each: Doubles) -> Reason | None:
+def _hidden(spec: Spec, each: Doubles, shots: int) -> Reason | None:
+    """Say where a lesion may hide behind a mean of "other": in one that counts, or in one of `shots` that does not."""
+
     def says(odds: float | Doubles) -> str | None:
         return side(float(sigmoid(np.asarray(odds))), spec.conformal, spec.operating_point)
 
-    outvoted = says(each.mean()) == "other" and any(says(odds) == "mpox" for odds in each)
-    return PHOTOS_DISAGREE if outvoted else None
+    if says(each.mean()) != "other":
+        return None
+    if any(says(odds) == "mpox" for odds in each):
+        return PHOTOS_DISAGREE
+    return PHOTO_LEFT_OUT if len(each) < shots else None
 
 
 def _refused_gate(shots: Sequence[Examined]) -> Gate:

@@ -159,6 +159,16 @@ def _verdict(numbers: Numbers, decision: Decision, members: tuple[str, ...], rea
     return Verdict(decision, numbers.probability, numbers.interval, members, reasons, steps[decision])
 
 
+def next_after(decision: Decision) -> str:
+    """Return what to do after a decision of which no reasons are known, as from a code."""
+    steps = {
+        Decision.LIKELY: NEXT_LIKELY,
+        Decision.UNLIKELY: NEXT_UNLIKELY,
+        Decision.CANNOT_TELL: f"No decision rests on these numbers. {CARE}",
+    }
+    return steps[decision]
+
+
 def percent(probability: float) -> str:
     """Return whole per cent; nobody is told that a model is certain."""
     whole = round(100 * probability)

@@ -5,12 +5,24 @@ import { hex } from "./numbers";
 import {
   checkedCalibration, checkedConformal, unpackedOod, type Calibration, type Conformal, type OutOfDistribution,
 } from "./rules";
-import { ClinicError } from "./schema";
+import { ClinicError, type Interval } from "./schema";
 
 const FORMAT = 1;
 export const AGAIN = "load the page again while the network is on";
 export const FILES = ["bundle.json", "golden.json", "model.onnx"] as const;
 export type Files = Readonly<Record<(typeof FILES)[number], Uint8Array<ArrayBuffer>>>;
+
+/** How alike maps are before and after a network forgets: a mean rank correlation with its 95 % interval. */
+interface Alike extends Interval {
+  readonly value: number;
+}
+
+/** Whether the heat map follows what the network has learned. */
+export interface MapCheck {
+  readonly alike: { readonly signed: Alike; readonly absolute: Alike }; // with and without the maps' signs
+  readonly limit: number; // below which both intervals must lie
+  readonly passed: boolean;
+}
 
 /** The contents of `bundle.json`. */
 export interface Spec {
@@ -26,15 +38,17 @@ export interface Spec {
   readonly ood: OutOfDistribution;
   readonly intended_use: string;
   readonly licences: Readonly<Record<string, string>>;
+  readonly map: MapCheck | null; // null: the heat map was not checked
   readonly sha256: string; // of the file bundle.json
 }
 
 /** What the file holds, as far as the page reads it; anything else than these types makes `specOf` throw. */
-type Content = Omit<Spec, "ood" | "preprocess"> & {
+type Content = Omit<Spec, "ood" | "preprocess" | "map"> & {
   readonly format: unknown;
   readonly files: Readonly<Record<string, string>>;
   readonly preprocess: Readonly<Record<string, unknown>>;
   readonly ood: Parameters<typeof unpackedOod>[0];
+  readonly map?: Parameters<typeof checkedMap>[0];
 };
 
 /** Read `bundle.json` and check the sha256 of itself, the model and the golden vectors. */
@@ -88,8 +102,24 @@ function specOf(data: Content, hash: string): Spec {
     calibration: checkedCalibration(data.calibration),
     conformal: checkedConformal(data.conformal),
     ood: unpackedOod(data.ood),
+    map: data.map === undefined ? null : checkedMap(data.map),
     sha256: hash,
   };
+}
+
+/** Refuses a check of another map than the one shown, impossible numbers, or a verdict at odds with them. */
+export function checkedMap(data: {
+  readonly method: unknown;
+  readonly passed: unknown;
+  readonly sanity: Omit<MapCheck, "passed">;
+}): MapCheck {
+  const { alike, limit } = data.sanity;
+  const both = [alike.signed, alike.absolute];
+  const possible = both.every(({ value, low, high }) => -1 <= low && low <= value && value <= high && high <= 1);
+  const passed = both.every(({ high }) => high < limit);
+  if (data.method !== "cam" || !possible || !(0 < limit && limit < 1) || data.passed !== passed)
+    throw refused("bundle.json", "the check of its heat map is impossible");
+  return { alike, limit, passed };
 }
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{}:,]|[^\s[\]{}:,"]+/g;

@@ -4,7 +4,8 @@
  * Photos that the gate lets pass and that the model knows are counted. Their calibrated log-odds are averaged, in the
  * estimate and in each draw of the bootstrap. The person's photos are strange only if every usable one is. Where the
  * mean says "other" but one photo by itself says "mpox", no decision is taken: healthy skin in two photos must not
- * outvote the lesion in a third.
+ * outvote the lesion in a third. Nor is one taken where the mean says "other" and a photo was not counted: the lesion may
+ * be in that one.
  */
 
 import type { Spec } from "./bundle";
@@ -23,7 +24,7 @@ export interface Examined {
 /** What the photos of a person gave together. */
 export interface Combined {
   readonly gate: Gate;
-  readonly doubt: Reason | null; // strange, or photos that disagree
+  readonly doubt: Reason | null; // strange, photos that disagree, or "other" while one was not counted
   readonly odds: number; // calibrated log-odds of mpox
   readonly drawn: readonly number[]; // the same in each draw of the bootstrap
   readonly probabilities: Readonly<Record<string, number>>;
@@ -37,7 +38,7 @@ export function combine(spec: Spec, shots: readonly Examined[]): Combined {
   const each = used.map((shot) => logOdds(spec.calibration, shot.found.logits, spec.column));
   return {
     gate: usable.length ? (used[0] as Examined).gate : refusedGate(shots),
-    doubt: familiar.length ? disagreement(spec, each) : (usable[0]?.strange ?? null),
+    doubt: familiar.length ? hidden(spec, each, shots.length) : (usable[0]?.strange ?? null),
     odds: mean(each),
     drawn: spec.calibration.bootstrap.map(([t, b]) =>
       mean(used.map((shot) => oddsAt(shot.found.logits, spec.column, t, b))),
@@ -52,10 +53,12 @@ export function counts(shot: Examined): boolean {
   return shot.gate.usable && !shot.strange;
 }
 
-function disagreement(spec: Spec, each: readonly number[]): Reason | null {
+/** Where a lesion may hide behind a mean of "other": in one that counts, or in one of `shots` that does not. */
+function hidden(spec: Spec, each: readonly number[], shots: number): Reason | null {
   const says = (odds: number) => side(sigmoid(odds), spec.conformal, spec.operating_point);
-  const outvoted = says(mean(each)) === "other" && each.some((odds) => says(odds) === "mpox");
-  return outvoted ? reason("photos_disagree") : null;
+  if (says(mean(each)) !== "other") return null;
+  if (each.some((odds) => says(odds) === "mpox")) return reason("photos_disagree");
+  return each.length < shots ? reason("photo_left_out") : null;
 }
 
 /** No photo is usable: every reason once, in the order in which they came. */

@@ -70,6 +70,7 @@ export function conclude(spec: Spec, shots: readonly Shot[], answers: ClinicalIn
     history,
     provenance: provenance(spec, shots, runtime),
     photos: shots.map((shot) => result(spec, shot)),
+    map_passed: spec.map?.passed ?? null,
   };
 }
 

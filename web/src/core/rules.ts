@@ -42,13 +42,6 @@ export function probabilities(calibration: Calibration, logits: ArrayLike<number
   return scaled.map((l, n) => (n === positive ? p : (Math.exp(l - top) * (1 - p)) / total));
 }
 
-/** The 95 % interval of the positive label's probability, with a log likelihood ratio added to the log-odds. */
-export function interval(
-  calibration: Calibration, logits: ArrayLike<number>, positive: number, shift = 0,
-): Interval {
-  return spread(calibration.bootstrap.map(([t, b]) => oddsAt(logits, positive, t, b)), shift);
-}
-
 /** The 95 % interval of log-odds that the bootstrap gave, shifted. */
 export function spread(odds: readonly number[], shift: number): Interval {
   const drawn = odds.map((value) => sigmoid(value + shift));

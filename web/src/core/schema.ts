@@ -2,8 +2,7 @@
 
 export const INTENDED_USE = "Research use only. Not a diagnosis, not a medical device.";
 
-export const DECISIONS = ["mpox likely", "mpox unlikely", "cannot tell"] as const;
-export type Decision = (typeof DECISIONS)[number];
+export type Decision = "mpox likely" | "mpox unlikely" | "cannot tell";
 export type Member = "mpox" | "other"; // of a prediction set
 export type Known = boolean | null; // null: unknown, never "no"
 export type Values = Readonly<Record<string, string | number>>; // what fills the placeholders of a text
@@ -152,6 +151,7 @@ export interface Screening {
   readonly history: History;
   readonly provenance: Provenance;
   readonly photos: readonly PhotoResult[]; // in the order they came; not exported
+  readonly map_passed: Known; // the heat map's sanity check; null: never made; not exported
 }
 
 /** What the page may say about the bundle before anything is screened. */

@@ -8,7 +8,7 @@ export interface LocalHelp {
   readonly emergency?: string;
   readonly page?: string;
   readonly source: string;
-  readonly said_on?: string; // year and month in which the source said it
+  readonly said_on: string | null; // year and month in which the source said it; null where it gives no date
 }
 
 export const WHO_PAGE = table.who;
@@ -17,6 +17,13 @@ const COUNTRIES: Readonly<Record<string, LocalHelp>> = table.countries;
 
 export function helpFor(country: string): LocalHelp | null {
   return COUNTRIES[country] ?? null;
+}
+
+/** How old a number is: when its source was read, and of when the source is. */
+export function agedText({ said_on }: LocalHelp, { t, date }: Words): string {
+  const read = date(CHECKED_ON, "day");
+  if (said_on === null) return t("help.undated", { date: read });
+  return t("help.checked", { date: read, said_on: date(new Date(`${said_on}-01T00:00:00Z`), "month") });
 }
 
 /** Codes of ISO 3166 and names in the reader's language, in its order; a browser without the name shows the code. */

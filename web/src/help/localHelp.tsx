@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 
 import type { Key, Words } from "../i18n";
-import { callable, CHECKED_ON, countries, helpFor, likelyCountry, WHO_PAGE } from "./help";
+import { agedText, callable, countries, helpFor, likelyCountry, WHO_PAGE } from "./help";
 
 export function LocalHelp({ words }: { readonly words: Words }) {
   const [country, setCountry] = useState(likelyCountry(navigator.languages) ?? "");
@@ -29,14 +29,12 @@ function Lines({ country, words }: { readonly country: string; readonly words: W
   const found = helpFor(country);
   const { t } = words;
   if (found === null) return <p>{t("help.none")}</p>;
-  const source = found.said_on === undefined ? t("help.source") : `${t("help.source")} (${found.said_on})`;
-  const date = CHECKED_ON.toLocaleDateString(words.language, { dateStyle: "long" });
   return (
     <>
       <Line label="help.emergency" number={found.emergency} words={words} />
       <Line label="help.health_line" number={found.health_line} words={words} />
       {found.page !== undefined && <p><Outside address={found.page} label={t("help.page")} /></p>}
-      <p>{t("help.checked", { date })} <Outside address={found.source} label={source} /></p>
+      <p>{agedText(found, words)} <Outside address={found.source} label={t("help.source")} /></p>
       <p>{t("help.changes")}</p>
     </>
   );

@@ -36,6 +36,13 @@ const FILES: Readonly<Record<Exclude<Language, "en">, () => Promise<{ default: T
 // Figures that are read out over the telephone or typed elsewhere stay in the digits that every clinic's forms use.
 const LOCALES: Partial<Record<Language, string>> = { en: "en-GB", ar: "ar-u-nu-latn" };
 
+export type Exactness = "minute" | "day" | "month";
+const EXACT: Readonly<Record<Exactness, Intl.DateTimeFormatOptions>> = {
+  minute: { dateStyle: "long", timeStyle: "short" },
+  day: { dateStyle: "long", timeZone: "UTC" }, // of a table, not of the reader
+  month: { year: "numeric", month: "long", timeZone: "UTC" },
+};
+
 export interface Words {
   readonly language: Language;
   readonly dir: "ltr" | "rtl";
@@ -45,9 +52,11 @@ export interface Words {
   /** The form of `stem` that goes with `n` in this language; `{n}` stands for the number. */
   readonly plural: (stem: Stem, n: number, values?: Values) => string;
   readonly number: (n: number, digits?: number) => string;
+  /** A number in full and without marks between its thousands, as it is typed. */
+  readonly typed: (n: number) => string;
   /** Whole per cent; nobody is told that a model is certain. */
   readonly percent: (probability: number) => string;
-  readonly date: (when: Date) => string;
+  readonly date: (when: Date, to?: Exactness) => string;
 }
 
 /** Load one language; English is there already, so a language that cannot be had leaves the page in English. */
@@ -80,8 +89,9 @@ export function words(language: Language, texts: Texts): Words {
     plural: (stem, n, values = {}) =>
       filled(texts[`${stem}.${rules.select(n)}`] ?? text(`${stem}.other`) ?? stem, { n: number(n), ...values }),
     number,
+    typed: (n) => n.toLocaleString(locale, { maximumFractionDigits: 20, useGrouping: false }),
     percent: (probability) => percent(probability, t, number),
-    date: (when) => when.toLocaleString(locale, { dateStyle: "long", timeStyle: "short" }),
+    date: (when, to = "minute") => when.toLocaleString(locale, EXACT[to]),
   };
 }
 

@@ -14,6 +14,12 @@ export function decisionName(words: Words, decision: Decision): string {
   return words.t(DECISION_KEYS[decision]);
 }
 
+/** What to do after a decision of which no reasons are known, as from a code. */
+export function nextAfter(words: Words, decision: Decision): string {
+  if (decision === "cannot tell") return `${words.t("ui.result.withheld")} ${words.t("decision.care")}`;
+  return words.t(decision === "mpox likely" ? "decision.next.likely" : "decision.next.unlikely");
+}
+
 export function reasonText(words: Words, reason: Reason): string {
   const key = `decision.reason.${reason.key}.text`;
   return isKey(key) ? words.t(key, spoken(words, reason.values)) : reason.text;
@@ -26,8 +32,7 @@ export function reasonStep(words: Words, reason: Reason): string {
 
 /** What to do now; the same sentences as `next_step`, in the same order. */
 export function nextStep(words: Words, found: Screening): string {
-  if (found.decision === "mpox likely") return words.t("decision.next.likely");
-  if (found.decision === "mpox unlikely") return words.t("decision.next.unlikely");
+  if (found.decision !== "cannot tell") return nextAfter(words, found.decision);
   const first = found.reasons[0];
   return `${first ? reasonStep(words, first) : ""} ${words.t("decision.care")}`.trim();
 }

@@ -3,7 +3,7 @@
  *
  * QuestionnaireResponse, three Observations, RiskAssessment, Device and Provenance about one Patient of whom nothing is
  * said. Nothing is final: the status of every finding is "preliminary". FHIR R4 gives the probability of a RiskAssessment
- * in per cent. The photo goes in as Media only where the record holds it.
+ * in per cent; where nothing was decided, no probability stands anywhere. Photos go in as Media only where the record holds them.
  */
 
 import { INTENDED_USE } from "../core/schema";
@@ -11,7 +11,7 @@ import type { Criterion } from "../core/schema";
 import type { Question } from "../core/questions";
 import type { Bundle, Concept, Entry, Quantity, Reference, Resource } from "./fhirTypes";
 import { MPOX, percent, QUESTIONNAIRE, QUESTIONNAIRE_VERSION, ratio, rounded, SHA256 } from "./fhirTypes";
-import { answered, type CaseRecord, screeningTold } from "./record";
+import { answered, type CaseRecord, photoName, screeningTold, type TakenPhoto } from "./record";
 
 const WHO_CASE = "WHO surveillance case definition of mpox, suspected case (January 2023 wording)";
 const UNKNOWN: Concept = {
@@ -20,16 +20,17 @@ const UNKNOWN: Concept = {
   ],
   text: "not known",
 };
+const NO_CHANCE = "No probability is given, because no decision rests on it.";
 
 /** Who is who in one bundle: the address of each part. */
-type Addresses = Readonly<Record<"patient" | "device" | "answers" | "photo" | "case" | "history" | "risk" | "origin" | "media", string>>;
+type Addresses = Readonly<Record<"patient" | "device" | "answers" | "photo" | "case" | "history" | "risk" | "origin", string>>;
 
 /** Make the bundle. `newId` gives a fresh UUID; tests give their own. */
 export function toBundle(record: CaseRecord, newId: () => string = () => crypto.randomUUID()): Bundle {
   const told = { ...record, screening: screeningTold(record) };
   const at = addresses(newId);
   const findings = [answers(told, at), ...observations(told, at), risk(told, at)];
-  const media = record.photo === null ? [] : [photograph(told, at, record.photo)];
+  const media = record.photos.map((photo) => photograph(told, at, newId(), photo));
   const about = [...findings, ...media];
   const parts = [{ resourceType: "Patient", id: at.patient }, device(told, at), ...about, origin(told, at, about)];
   return {
@@ -41,8 +42,8 @@ export function toBundle(record: CaseRecord, newId: () => string = () => crypto.
 }
 
 function addresses(newId: () => string): Addresses {
-  const [patient, device, answers, photo, who, history, risk, origin, media] = Array.from({ length: 9 }, newId).map(String);
-  return { patient, device, answers, photo, case: who, history, risk, origin, media } as Addresses;
+  const [patient, device, answers, photo, who, history, risk, origin] = Array.from({ length: 8 }, newId).map(String);
+  return { patient, device, answers, photo, case: who, history, risk, origin } as Addresses;
 }
 
 function to(id: string): Reference {
@@ -69,12 +70,13 @@ function item(question: Question, value: boolean | number): object {
 function observations(record: CaseRecord, at: Addresses): readonly Resource[] {
   const { screening } = record;
   const { low, high } = screening.photo_interval;
-  const bounds = [part("lower bound, 95 %", percent(low)), part("upper bound, 95 %", percent(high))];
-  const evidence = screening.history.evidence.map((one) => part(`${one.finding}: ${one.answer ? "yes" : "no"}`, ratio(one.likelihood_ratio)));
+  const bounds = [part("lower bound, 95 %", chance(record, low)), part("upper bound, 95 %", chance(record, high))];
+  const evidence = screening.history.evidence.map((one) =>
+    part(`${one.finding}: ${one.answer ? "yes" : "no"}`, { valueQuantity: ratio(one.likelihood_ratio) }));
   return [
     observation(record, at, at.photo, {
       code: { text: "Probability of mpox by the photograph alone" },
-      valueQuantity: percent(screening.photo_probability),
+      ...chance(record, screening.photo_probability),
       component: bounds,
     }),
     observation(record, at, at.case, {
@@ -97,8 +99,13 @@ function observation(record: CaseRecord, at: Addresses, id: string, found: objec
   return { resourceType: "Observation", id, status: "preliminary", ...common, ...found };
 }
 
-function part(text: string, valueQuantity: Quantity): object {
-  return { code: { text }, valueQuantity };
+function part(text: string, value: object): object {
+  return { code: { text }, ...value };
+}
+
+function chance({ screening }: CaseRecord, share: number): { valueQuantity: Quantity } | { dataAbsentReason: Concept } {
+  if (screening.decision === "cannot tell") return { dataAbsentReason: { ...UNKNOWN, text: NO_CHANCE } };
+  return { valueQuantity: percent(share) };
 }
 
 function criterion({ name, met }: Criterion): object {
@@ -115,7 +122,7 @@ function risk(record: CaseRecord, at: Addresses): Resource {
   const fits = screening.prediction_set.join(", ") || "none";
   const told =
     screening.decision === "cannot tell"
-      ? { rationale: "No probability is given, because no decision rests on it." }
+      ? { rationale: NO_CHANCE }
       : {
           probabilityDecimal: rounded(100 * screening.probability),
           rationale: `95 % interval ${low} to ${high}. Set of what fits: ${fits}.`,
@@ -148,14 +155,14 @@ function device({ screening: { provenance } }: CaseRecord, at: Addresses): Resou
   };
 }
 
-function photograph(record: CaseRecord, at: Addresses, data: string): Resource {
+function photograph(record: CaseRecord, at: Addresses, id: string, { n, jpeg }: TakenPhoto): Resource {
   return {
     resourceType: "Media",
-    id: at.media,
+    id,
     status: "completed",
     subject: to(at.patient),
     createdDateTime: record.made.toISOString(),
-    content: { contentType: "image/jpeg", data },
+    content: { contentType: "image/jpeg", data: jpeg, title: photoName(n) },
   };
 }
 

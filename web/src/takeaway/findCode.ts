@@ -1,31 +1,36 @@
 /** Finding a QR code in a picture: by the browser's own detector, else by a reader that is loaded when first needed. */
 
+import { checkPixels, mostPixels, openImage } from "../ui/imageFile";
+import { Problem } from "../ui/problems";
+
 interface Detector {
   detect(picture: ImageBitmap): Promise<readonly { readonly rawValue: string }[]>;
 }
 type DetectorMaker = new (options: { readonly formats: readonly string[] }) => Detector;
 
-export interface Found {
-  readonly able: boolean; // false where the browser cannot open the picture
-  readonly text: string | null;
-}
-
 const PATIENCE = 500; // ms; its own measure is a frame of a film, and slow phones would give up early
 const SIDES = [800, 1600]; // px of the longer side; the first is quick, the second finds a code that is small in its picture
 
-export async function findCode(file: Blob): Promise<Found> {
+/** The text of the code in a picture, or null where there is none. Throws a `Problem` where it cannot be looked for. */
+export async function findCode(file: File): Promise<string | null> {
+  const { header } = await openImage(file);
   const picture = await createImageBitmap(file).catch(() => null);
-  if (picture === null) return { able: false, text: null };
+  if (picture === null) throw new Problem("takeaway.read.cannot");
   try {
-    return { able: true, text: (await detected(picture)) ?? (await read(picture)) };
+    checkPixels(picture.width, picture.height, file.name, mostPixels(header.format)); // a HEIC tells its size only now
+    return (await detected(picture)) ?? (await read(picture));
   } finally {
     picture.close();
   }
 }
 
-/** The text of the code in some pixels, or null where there is none. */
-export async function textIn(pixels: Pick<ImageData, "data" | "width" | "height">): Promise<string | null> {
-  const { decodeQR } = await import("qr/decode.js");
+/** The text of the code in some pixels, or null where there is none. `load` fetches the reader. */
+export async function textIn(
+  pixels: Pick<ImageData, "data" | "width" | "height">, load = () => import("qr/decode.js"),
+): Promise<string | null> {
+  const { decodeQR } = await load().catch(() => {
+    throw new Problem("takeaway.read.no_reader"); // the network is off, and the page is not kept whole
+  });
   try {
     return decodeQR(pixels, { timeLimit: PATIENCE });
   } catch {

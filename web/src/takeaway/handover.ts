@@ -6,6 +6,8 @@
  * authenticated. It does not show who locked it. `src/mpoxlens/handover.py` makes the expert's keys and opens the file.
  */
 
+import { hex } from "../core/numbers";
+
 const KEY_FORM = /^MPOXLENS-KEY:1:([A-Za-z0-9_-]{87}):([0-9A-F]{16})$/; // 65 bytes of the point, 64 bits of its SHA-256
 const CURVE = { name: "ECDH", namedCurve: "P-256" } as const;
 const PURPOSE = "mpoxlens handover 1";
@@ -34,10 +36,6 @@ export async function readKey(text: string): Promise<ExpertKey | null> {
   return (await fingerprintOf(point)) === fingerprint && (await importable(point)) ? { point, fingerprint } : null;
 }
 
-export async function writeKey(point: Bytes): Promise<string> {
-  return `MPOXLENS-KEY:1:${toBase64(point)}:${await fingerprintOf(point)}`;
-}
-
 /** Lock a text for the holder of `key`; every file has a key of its own, so two files of one text differ. */
 export async function lock(text: string, key: ExpertKey): Promise<Locked> {
   const own = await crypto.subtle.generateKey(CURVE, false, ["deriveBits"]);
@@ -50,20 +48,12 @@ export async function lock(text: string, key: ExpertKey): Promise<Locked> {
   return { ...head, iv: toBase64(iv), ciphertext: toBase64(new Uint8Array(sealed)) };
 }
 
-/** Open a file with the expert's private key; rejects when the key is another or the file was changed. */
-export async function unlock(locked: Locked, privateKey: CryptoKey, key: ExpertKey): Promise<string> {
-  const point = fromBase64(locked.ephemeral);
-  const secret = await shared(privateKey, point, salt(point, key.point));
-  const cipher = { name: "AES-GCM", iv: fromBase64(locked.iv), additionalData: named(locked) };
-  return new TextDecoder().decode(await crypto.subtle.decrypt(cipher, secret, fromBase64(locked.ciphertext)));
-}
-
 async function shared(own: CryptoKey, other: Bytes, mixed: Bytes): Promise<CryptoKey> {
   const theirs = await crypto.subtle.importKey("raw", other, CURVE, false, []);
   const bits = await crypto.subtle.deriveBits({ name: "ECDH", public: theirs }, own, 256);
   const seed = await crypto.subtle.importKey("raw", bits, "HKDF", false, ["deriveKey"]);
   const stretch = { name: "HKDF", hash: "SHA-256", salt: mixed, info: new TextEncoder().encode(PURPOSE) };
-  return crypto.subtle.deriveKey(stretch, seed, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+  return crypto.subtle.deriveKey(stretch, seed, { name: "AES-GCM", length: 256 }, false, ["encrypt"]);
 }
 
 function salt(ephemeral: Bytes, expert: Bytes): Bytes {
@@ -84,7 +74,7 @@ async function importable(point: Bytes): Promise<boolean> {
 
 async function fingerprintOf(point: Bytes): Promise<string> {
   const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", point)).slice(0, 8);
-  return Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("").toUpperCase();
+  return hex(sum).toUpperCase();
 }
 
 function toBase64(bytes: Bytes): string {

@@ -2,7 +2,8 @@
 
 import type { Known } from "../core/schema";
 import { type Key, type Words } from "../i18n";
-import { criterionName, decisionName, findingName, nextStep, reasonText } from "../i18n/say";
+import { DecisionWords } from "../i18n/decisionWords";
+import { criterionName, findingName, nextStep, reasonText } from "../i18n/say";
 import { CodeView } from "./codeView";
 import { answered, type CaseRecord, screeningTold } from "./record";
 import "./takeaway.css";
@@ -26,6 +27,7 @@ export function ClinicianView({ record, words, onBack }: ClinicianProps) {
       <Found record={record} words={words} />
       <Case record={record} words={words} />
       <Answers record={record} words={words} />
+      {record.photos.length > 0 && <Photos record={record} words={words} />}
       <Origin record={record} words={words} />
       <CodeView record={record} words={words} />
     </article>
@@ -38,7 +40,7 @@ function Found({ record: { screening }, words }: Part) {
   const { t } = words;
   return (
     <section>
-      <p class="clinician-decision">{decisionName(words, screening.decision)}</p>
+      <p class="clinician-decision"><DecisionWords words={words} decision={screening.decision} /></p>
       {screening.decision === "cannot tell" && <p>{t("ui.result.withheld")}</p>}
       <dl class="stacked">
         <dt>{t("takeaway.clinician.chance")}</dt>
@@ -95,9 +97,20 @@ function Answers({ record, words }: Part) {
       <dl>
         {given.map(([{ field }, answer]) => [
           <dt key={field}>{words.t(`question.${field}.text`)}</dt>,
-          <dd>{typeof answer === "boolean" ? yesNo(words, answer) : words.number(answer, 1)}</dd>,
+          <dd>{typeof answer === "boolean" ? yesNo(words, answer) : words.number(answer, 2)}</dd>,
         ])}
       </dl>
+    </section>
+  );
+}
+
+function Photos({ record, words }: Part) {
+  return (
+    <section class="clinician-photos">
+      <h2>{words.t("takeaway.clinician.photos")}</h2>
+      {record.photos.map(({ n, jpeg }) => (
+        <img key={n} src={`data:image/jpeg;base64,${jpeg}`} alt={words.t("ui.photo.nth", { n: words.number(n) })} />
+      ))}
     </section>
   );
 }
@@ -125,5 +138,5 @@ function met(words: Words, known: Known): string {
 }
 
 function yesNo(words: Words, answer: boolean): string {
-  return words.t(answer ? "question.yes" : "question.no");
+  return words.t(answer ? "ui.answer.yes" : "ui.answer.no");
 }

@@ -9,6 +9,7 @@
 
 import { encodeQR } from "qr";
 
+import { hex } from "../core/numbers";
 import type { Decision, Interval } from "../core/schema";
 import type { CaseRecord } from "./record";
 
@@ -74,7 +75,7 @@ function told([software = "", letter = "", chance, low, high, bundle = "", made 
   const [probability, least, most] = [chance, low, high].map((n) => Number(n) / 10_000);
   const time = new Date(made.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, "$1-$2-$3T$4:$5:$6Z"));
   if (decision === undefined || probability === undefined || least === undefined || most === undefined) throw new CodeError("changed");
-  if (!(least <= probability && probability <= most && most <= 1) || Number.isNaN(time.getTime())) throw new CodeError("changed");
+  if (!(least <= probability && probability <= most && most <= 1) || !isTime(time, made)) throw new CodeError("changed");
   return {
     software: software.toLowerCase(),
     decision,
@@ -85,10 +86,14 @@ function told([software = "", letter = "", chance, low, high, bundle = "", made 
   };
 }
 
+/** Browsers take the 30th of February for the 2nd of March. */
+function isTime(time: Date, made: string): boolean {
+  return !Number.isNaN(time.getTime()) && stamp(time) === made;
+}
+
 async function check(said: string): Promise<string> {
   const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(said)));
-  const digits = Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return digits.slice(0, DIGITS).toUpperCase();
+  return hex(sum).slice(0, DIGITS).toUpperCase();
 }
 
 function hundredths(chance: number): number {

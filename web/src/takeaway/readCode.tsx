@@ -3,8 +3,9 @@
 import { useState } from "preact/hooks";
 
 import type { Key, Values, Words } from "../i18n";
-import { decisionName } from "../i18n/say";
-import { isSafe, unsafe } from "../ui/problems";
+import { DecisionWords } from "../i18n/decisionWords";
+import { nextAfter } from "../i18n/say";
+import { isSafe, Problem, unsafe } from "../ui/problems";
 import { findCode } from "./findCode";
 import { type Code, CodeError, readCode, sameBundle } from "./qr";
 import "./takeaway.css";
@@ -32,9 +33,10 @@ export function ReadCode({ words, bundleSha256 }: ReadCodeProps) {
     else say("takeaway.read.whole", read);
   };
   const look = async (file: File) => {
-    const found = await findCode(file);
-    if (found.text !== null) return check(found.text);
-    say(found.able ? "takeaway.read.none" : "takeaway.read.cannot");
+    const found = await findCode(file).catch(unread);
+    if (typeof found === "string") return check(found);
+    setCode(null);
+    setSaid(found ?? { key: "takeaway.read.none" });
   };
   const { t } = words;
   return (
@@ -84,13 +86,20 @@ function Told({ code, words, bundleSha256 }: ReadCodeProps & { readonly code: Co
   return (
     <>
       <p>{t("takeaway.read.who")}</p>
-      <p class="clinician-decision">{decisionName(words, code.decision)}</p>
+      <p class="clinician-decision"><DecisionWords words={words} decision={code.decision} /></p>
+      <p>{nextAfter(words, code.decision)}</p>
       <p>{percent(code.probability)} ({t("takeaway.clinician.interval", { low, high })})</p>
       <p>{t("takeaway.clinician.made", { when: words.date(code.made) })}</p>
       {bundleSha256 !== null && <p>{t(same ? "takeaway.read.same_model" : "takeaway.read.other_model")}</p>}
       <p>{t("decision.intended_use")}</p>
     </>
   );
+}
+
+/** A picture that cannot be read is an answer too. */
+function unread(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  throw error;
 }
 
 /** A code that is refused is an answer; anything else is a fault and goes on. */

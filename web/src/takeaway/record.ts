@@ -1,4 +1,4 @@
-/** What a person takes along: the screening, the answers they chose to give away, and the photo only when asked. */
+/** What a person takes along: the screening, the answers they chose to give away, and the photos only when asked. */
 
 import { suspectedCase } from "../core/caseDefinition";
 import { implied } from "../core/history";
@@ -11,7 +11,17 @@ export interface CaseRecord {
   readonly screening: Screening;
   readonly info: ClinicalInfo;
   readonly made: Date;
-  readonly photo: string | null; // JPEG without metadata, base64
+  readonly photos: readonly TakenPhoto[];
+}
+
+export interface TakenPhoto {
+  readonly n: number; // its place among the photos of the person, from 1
+  readonly jpeg: string; // without metadata, base64
+}
+
+/** What a photo is called in every record: the name of its file may be the person's own. */
+export function photoName(n: number): string {
+  return `photo ${n}`;
 }
 
 /** Private answers become unknown, so that nobody passes them on without having said so. */
@@ -33,7 +43,8 @@ export function recordText(record: CaseRecord): string {
   const answers = Object.fromEntries(answered(record.info).map(([question, answer]) => [question.field, answer]));
   const made = record.made.toISOString();
   const whole = { format: "mpoxlens take-along", version: 1, made, screening: toJson(screeningTold(record)), answers };
-  return `${JSON.stringify(record.photo === null ? whole : { ...whole, photo_jpeg: record.photo }, null, 1)}\n`;
+  const photos = record.photos.map(({ n, jpeg }) => ({ name: photoName(n), jpeg }));
+  return `${JSON.stringify(photos.length === 0 ? whole : { ...whole, photos }, null, 1)}\n`;
 }
 
 /**

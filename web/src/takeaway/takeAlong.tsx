@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 
 import type { Words } from "../i18n";
+import { useFocusOnTitle } from "../ui/focus";
 import { CodeView } from "./codeView";
 import { toBundle } from "./fhir";
 import { canShare, type FileKind, save, share } from "./files";
@@ -12,16 +13,17 @@ import { type CaseRecord, fileName, recordText, withoutSensitive } from "./recor
 import "./takeaway.css";
 
 export interface TakeAlongProps {
-  readonly record: CaseRecord; // with all answers, and the photo where there is one
+  readonly record: CaseRecord; // with all answers, and the photos
   readonly words: Words;
 }
 
 export function TakeAlong({ record, words }: TakeAlongProps) {
   const [sensitive, setSensitive] = useState(false);
-  const [photo, setPhoto] = useState(false);
+  const [photos, setPhotos] = useState(false);
   const [showing, setShowing] = useState(false);
+  useFocusOnTitle(showing);
   const { t } = words;
-  const chosen = choose(record, sensitive, photo);
+  const chosen = choose(record, sensitive, photos);
   if (showing) return <ClinicianView record={chosen} words={words} onBack={() => setShowing(false)} />;
   return (
     <div class="take-along">
@@ -30,7 +32,7 @@ export function TakeAlong({ record, words }: TakeAlongProps) {
       <div class="card" role="group" aria-labelledby="takeaway-without">
         <p id="takeaway-without">{t("takeaway.without")}</p>
         <Tick label={t("takeaway.with_sensitive")} on={sensitive} set={setSensitive} />
-        {record.photo !== null && <Tick label={t("takeaway.with_photo")} on={photo} set={setPhoto} />}
+        {record.photos.length > 0 && <Tick label={t("takeaway.with_photo")} on={photos} set={setPhotos} />}
       </div>
       <button type="button" onClick={() => setShowing(true)}>{t("takeaway.show")}</button>
       <Files record={chosen} words={words} />
@@ -40,10 +42,10 @@ export function TakeAlong({ record, words }: TakeAlongProps) {
   );
 }
 
-/** What leaves with the person: private answers and the photo only where they were ticked. */
-export function choose(record: CaseRecord, sensitive: boolean, photo: boolean): CaseRecord {
+/** What leaves with the person: private answers and the photos only where they were ticked. */
+export function choose(record: CaseRecord, sensitive: boolean, photos: boolean): CaseRecord {
   const info = sensitive ? record.info : withoutSensitive(record.info);
-  return { ...record, info, photo: photo ? record.photo : null };
+  return { ...record, info, photos: photos ? record.photos : [] };
 }
 
 function Tick({ label, on, set }: { readonly label: string; readonly on: boolean; readonly set: (on: boolean) => void }) {

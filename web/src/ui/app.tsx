@@ -1,10 +1,10 @@
 /** The frame of the page: what is always visible, and the screen that is shown now. */
 
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
 import { LANGUAGES, NAMES, type Language } from "../i18n";
 import { Notices } from "./components/notices";
 import { Steps } from "./components/steps";
+import { useFocusOnTitle } from "./focus";
 import { PhotoScreen } from "./screens/photo";
 import { QuestionsScreen } from "./screens/questions";
 import { ReadScreen } from "./screens/read";
@@ -28,7 +28,7 @@ export function App() {
   useFocusOnTitle(screen.value);
   return (
     <>
-      <a class="skip" href="#main">{t("ui.skip_link")}</a>
+      <a class="skip" href="#main" onClick={skip}>{t("ui.skip_link")}</a>
       <header>
         <div class="top no-print">
           <span class="name">mpoxlens</span>
@@ -43,6 +43,12 @@ export function App() {
   );
 }
 
+/** To the contents, without a step in the history: that holds screens alone. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
 function LanguageChoice() {
   return (
     <label class="language">
@@ -55,14 +61,4 @@ function LanguageChoice() {
       </select>
     </label>
   );
-}
-
-/** A new screen is read out from its title, as a new page would be. */
-function useFocusOnTitle(now: Screen): void {
-  const before = useRef<Screen>(now);
-  useEffect(() => {
-    if (before.current === now) return;
-    before.current = now;
-    document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
-  }, [now]);
 }

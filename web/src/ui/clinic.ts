@@ -18,7 +18,10 @@ let running: Clinic | null = null;
 let loading: Promise<BundleInfo> | null = null;
 
 function started(): Clinic {
-  running ??= openClinic();
+  if (running === null) {
+    const mine = openClinic((error) => fail(mine, error));
+    running = mine;
+  }
   return running;
 }
 
@@ -44,18 +47,25 @@ export const clinic = {
 
 async function load(): Promise<BundleInfo> {
   status.value = { kind: "loading", share: 0 };
+  let mine: Clinic | null = null;
   try {
     if (!isSafe()) throw unsafe();
     await settled; // the service worker loads every file; the page then need not load them a second time
-    const mine = started();
+    mine = started();
     const bundle = await mine.ready((share) => {
       if (mine === running) status.value = { kind: "loading", share };
     });
     if (mine === running) status.value = { kind: "ready", bundle };
     return bundle;
   } catch (error) {
-    clinic.forget();
-    status.value = { kind: "failed", error };
+    fail(mine, error);
     throw error;
   }
+}
+
+/** Give a worker up, so that the next request starts another; not where that was done meanwhile. */
+function fail(mine: Clinic | null, error: unknown): void {
+  if (mine !== null && mine !== running) return;
+  clinic.forget();
+  status.value = { kind: "failed", error };
 }

@@ -32,12 +32,10 @@ export function groupsFor(info: ClinicalInfo): readonly Group[] {
   ].filter((group) => group.questions.length > 0);
 }
 
-/** Take an answer in, and take out those to questions that it makes unasked, so that none is kept unseen. */
-export function withAnswer(info: ClinicalInfo, field: Field, answer: boolean | number | null): ClinicalInfo {
-  const next: ClinicalInfo = { ...info, [field]: answer };
-  const asked = new Set(groupsFor(next).flatMap((group) => group.questions.map((question) => question.field)));
-  const unasked = (Object.keys(UNKNOWN) as Field[]).filter((one) => !asked.has(one));
-  return { ...next, ...Object.fromEntries(unasked.map((one) => [one, null])) };
+/** Only the answers that are seen: whoever types 41 passes 4, at which age some questions are not asked. */
+export function seenOf(info: ClinicalInfo): ClinicalInfo {
+  const asked = groupsFor(info).flatMap((group) => group.questions.map(({ field }) => [field, info[field]] as const));
+  return { ...UNKNOWN, ...Object.fromEntries(asked) };
 }
 
 /** The two fields whose answers cannot both be true, or none. */

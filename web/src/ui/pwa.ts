@@ -11,14 +11,18 @@ interface InstallPrompt extends Event {
 export type Kept = "waiting" | "ready" | "unsafe" | "broken" | "impossible";
 
 export const offline = signal<Kept>("waiting");
-export const update = signal<ServiceWorker | null>(null);
+/** A newer version: a worker that waits to take over, or one that has, at the wish of another open page. */
+export const update = signal<ServiceWorker | "taken over" | null>(null);
 export const install = signal<InstallPrompt | null>(null);
 
+let asked = false; // for the update, here
+let served = false; // whether a service worker had the page before; the first one is of the page's own version
 let settle: () => void = () => undefined;
 /** Resolves when every file is kept, or when it is clear that this browser keeps none. */
 export const settled = new Promise<void>((resolve) => (settle = resolve));
 
-export function keepForOffline(): void {
+/** @param begun whether a person has begun here, so that the page must not be loaded anew without their leave */
+export function keepForOffline(begun: () => boolean): void {
   addEventListener("beforeinstallprompt", (event) => {
     event.preventDefault();
     install.value = event as InstallPrompt;
@@ -26,21 +30,32 @@ export function keepForOffline(): void {
   addEventListener("appinstalled", () => (install.value = null));
   if (!isSafe()) finish("unsafe");
   else if (import.meta.env.DEV || !("serviceWorker" in navigator)) finish("impossible");
-  else void register();
+  else void register(begun);
 }
 
 /** Let the waiting version take over, and load the page with it. */
 export function takeUpdate(): void {
-  navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
-  update.value?.postMessage("take over");
+  asked = true;
+  if (update.value === "taken over") location.reload();
+  else update.value?.postMessage("take over");
 }
 
-async function register(): Promise<void> {
+/** A page whose files are no longer kept must not go on with those of another version. */
+function changed(begun: () => boolean): void {
+  if (served && (asked || !begun())) location.reload();
+  else if (served) update.value = "taken over";
+  served = true;
+}
+
+async function register(begun: () => boolean): Promise<void> {
   try {
+    served = navigator.serviceWorker.controller !== null;
+    navigator.serviceWorker.addEventListener("controllerchange", () => changed(begun));
     navigator.serviceWorker.addEventListener("message", ({ data }) => {
       if (data === "no room" && offline.value !== "ready") finish("impossible"); // before or after the worker is given up
     });
     const registration = await navigator.serviceWorker.register("./sw.js", { updateViaCache: "none" });
+    served ||= registration.active !== null; // a page that was loaded past it
     registration.addEventListener("updatefound", () => follow(registration.installing));
     follow(registration.installing);
     if (registration.active) finish("ready");

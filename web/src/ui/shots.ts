@@ -1,11 +1,12 @@
 /** The photos of a person: decoded to pixels, shown from a copy without metadata, and judged by the gate. */
 
+import { hex } from "../core/numbers";
 import { decodedSize, isDrawn } from "../core/photo";
 import type { Gate, PhotoInput } from "../core/schema";
-import rules from "../tables/rules.json";
 import { clinic } from "./clinic";
 import { showsFace } from "./faces";
-import { readHeader, type Format, type Header } from "./imageHeader";
+import { checkPixels, mostPixels, openImage } from "./imageFile";
+import type { Header } from "./imageHeader";
 import { isSafe, Problem, unsafe } from "./problems";
 
 export interface Shot {
@@ -16,28 +17,23 @@ export interface Shot {
   readonly face: boolean;
 }
 
-const { MAX_BYTES, MAX_PIXELS, MAX_RAW_PIXELS, MIN_SIDE } = rules.photo;
 const SHOWN_SIDE = 768; // px of the longer side of the copy that is shown
 let count = 0;
 
 /** Read a photo that the person chose. Throws a `Problem` that says what is wrong with the file. */
 export async function fromFile(file: File): Promise<Shot> {
   if (!isSafe()) throw unsafe();
-  if (file.size > MAX_BYTES)
-    throw new Problem("ui.file.bytes", { file: file.name, n: Math.round(file.size / 2 ** 20), most: MAX_BYTES / 2 ** 20 });
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const header = readHeader(bytes);
-  checkHeader(header, bytes.length, file.name);
+  const { bytes, header } = await openImage(file);
   const { pixels, width, height } = await decode(file, header);
-  const sha256 = hex(await crypto.subtle.digest("SHA-256", bytes));
-  return toShot({ pixels, name: file.name, sha256, width, height, drawn: isDrawn(bytes) });
+  const sha256 = hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+  return toShot({ pixels, sha256, width, height, drawn: isDrawn(bytes) });
 }
 
 /** Take what a camera shows now. */
-export async function fromVideo(video: HTMLVideoElement, name: string): Promise<Shot> {
+export async function fromVideo(video: HTMLVideoElement): Promise<Shot> {
   const pixels = pixelsOf(video, video.videoWidth, video.videoHeight);
-  const sha256 = hex(await crypto.subtle.digest("SHA-256", pixels.data));
-  return toShot({ pixels, name, sha256, width: pixels.width, height: pixels.height });
+  const sha256 = hex(new Uint8Array(await crypto.subtle.digest("SHA-256", pixels.data)));
+  return toShot({ pixels, sha256, width: pixels.width, height: pixels.height });
 }
 
 /** The pixels of a picture, reduced so that neither side is longer than `most`. */
@@ -50,25 +46,6 @@ export function drop(shot: Shot): void {
   URL.revokeObjectURL(shot.url);
 }
 
-function checkHeader(header: Header, bytes: number, file: string): void {
-  if (bytes === 0) throw new Problem("ui.file.empty", { file });
-  if (header.format === "other") throw new Problem("ui.file.format", { file });
-  if (header.moving) throw new Problem("ui.file.moving", { file });
-  if (header.width * header.height > mostPixels(header.format)) throw tooMany(header, mostPixels(header.format), file);
-  const side = Math.min(header.width, header.height);
-  if (header.format !== "heic" && side === 0) throw new Problem("ui.file.damaged", { file });
-  if (header.format !== "heic" && side < MIN_SIDE) throw new Problem("ui.file.tiny", { file, n: side });
-}
-
-/** As in Python: only a JPEG can be decoded at a reduced scale, so only there may a photo be larger. */
-export function mostPixels(format: Format): number {
-  return format === "jpeg" ? MAX_PIXELS : MAX_RAW_PIXELS;
-}
-
-function tooMany({ width, height }: { width: number; height: number }, most: number, file: string): Problem {
-  return new Problem("ui.file.pixels", { file, n: Math.ceil((width * height) / 1e6), most: most / 1e6 });
-}
-
 async function decode(file: File, header: Header): Promise<{ pixels: ImageData; width: number; height: number }> {
   const url = URL.createObjectURL(file);
   try {
@@ -76,12 +53,12 @@ async function decode(file: File, header: Header): Promise<{ pixels: ImageData; 
     image.src = url;
     await image.decode();
     const { naturalWidth: width, naturalHeight: height } = image; // as turned upright by EXIF
-    if (width * height > mostPixels(header.format)) throw tooMany({ width, height }, mostPixels(header.format), file.name);
+    checkPixels(width, height, file.name, mostPixels(header.format));
     const size = decodedSize(width, height);
     return { pixels: pixelsOf(image, size.width, size.height), width, height };
   } catch (error) {
     if (error instanceof Problem) throw error;
-    if (header.width * header.height > MAX_RAW_PIXELS) throw tooMany(header, MAX_RAW_PIXELS, file.name); // for this device
+    checkPixels(header.width, header.height, file.name, mostPixels("other")); // too many for this device
     throw new Problem(header.format === "heic" ? "ui.file.heic" : "ui.file.damaged", { file: file.name });
   } finally {
     URL.revokeObjectURL(url);
@@ -124,8 +101,4 @@ export async function encoded(pixels: ImageData, most: number): Promise<Blob> {
   const small = new OffscreenCanvas(Math.round(pixels.width * scale), Math.round(pixels.height * scale));
   small.getContext("2d")?.drawImage(whole, 0, 0, small.width, small.height);
   return small.convertToBlob({ type: "image/jpeg", quality: 0.85 });
-}
-
-function hex(digest: ArrayBuffer): string {
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

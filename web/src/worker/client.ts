@@ -25,26 +25,39 @@ interface Waiting {
   readonly onProgress: ((share: number) => void) | undefined;
 }
 
-/** Start a worker. `base` is the folder of bundle.json, golden.json and model.onnx. */
-export function openClinic(base = new URL("bundle/", document.baseURI).href): Clinic {
-  return connect(new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }), base);
+/** Start a worker, which fetches the bundle beside the page. */
+export function openClinic(onDeath: (why: ClinicError) => void): Clinic {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  return connect(worker, new URL("bundle/", document.baseURI).href, onDeath);
 }
 
-/** Speak with a worker that was started. */
-export function connect(worker: Worker, base: string): Clinic {
+/**
+ * Speak with a worker that was started.
+ *
+ * @param base the folder of bundle.json, golden.json and model.onnx
+ * @param onDeath told once, when the worker fails as a whole; it then refuses all that is asked
+ */
+export function connect(worker: Worker, base: string, onDeath: (why: ClinicError) => void): Clinic {
   const waiting = new Map<number, Waiting>();
   let last = 0;
+  let ended: ClinicError | null = null;
 
   function ask<T extends Answer>(request: Request, onProgress?: (share: number) => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      if (ended !== null) {
+        reject(ended);
+        return;
+      }
       waiting.set(++last, { resolve: resolve as (answer: Answer) => void, reject, onProgress });
       worker.postMessage({ ...request, id: last } satisfies Numbered<Request>);
     });
   }
-  function refuseAll(why: string): void {
-    const error = new ClinicError("the clinic", why, "load the page again");
-    for (const one of waiting.values()) one.reject(error);
+  function end(why: string): ClinicError {
+    ended ??= new ClinicError("the clinic", why, "load the page again");
+    worker.terminate();
+    for (const one of waiting.values()) one.reject(ended);
     waiting.clear();
+    return ended;
   }
   worker.onmessage = ({ data }: MessageEvent<Reply>) => {
     const one = waiting.get(data.id);
@@ -54,15 +67,12 @@ export function connect(worker: Worker, base: string): Clinic {
     const { what, why, mend, kind } = data.refusal;
     one?.reject(new ClinicError(what, why, mend, kind));
   };
-  worker.onerror = (event) => refuseAll(event.message || "its worker could not be started");
+  worker.onerror = (event) => onDeath(end(event.message || "its worker could not be started"));
   return {
     ready: (onProgress) => ask<BundleInfo>({ kind: "ready", base }, onProgress),
     quality: (shot) => ask<Gate>({ kind: "quality", shot }),
     screen: (shots, info) => ask<Screening>({ kind: "screen", shots, info }),
     reweigh: (info) => ask<Screening>({ kind: "reweigh", info }),
-    close: () => {
-      worker.terminate();
-      refuseAll("it was closed");
-    },
+    close: () => void end("it was closed"),
   };
 }

@@ -1,6 +1,6 @@
 /** Takes the page's requests one after the other. Apart from `worker.ts`, so that it runs without a browser. */
 
-import { verified, type Spec } from "../core/bundle";
+import { refused, verified, type Spec } from "../core/bundle";
 import type { Network } from "../core/classify";
 import { conclude, examine, VERSION, type Shot as Examined } from "../core/engine";
 import { check } from "../core/gate";
@@ -23,8 +23,14 @@ export class Desk {
   private queue: Promise<unknown> = Promise.resolve();
   private readonly gates = new Map<string, Gate>(); // by sha256: the page asks when a photo comes, and then for all
 
-  /** @param load fetches the files of a bundle; called again after a failure only */
-  constructor(private readonly load: (base: string) => Promise<Loaded>) {}
+  /**
+   * @param load fetches the files of a bundle; called again after a failure only
+   * @param bundle sha256 of the only `bundle.json` that is taken
+   */
+  constructor(
+    private readonly load: (base: string) => Promise<Loaded>,
+    private readonly bundle: string,
+  ) {}
 
   /** Answer a request. Hints for the camera do not wait for the model; all else keeps its order. */
   answer(request: Request): Promise<Answer> {
@@ -64,7 +70,7 @@ export class Desk {
   private async opened(base?: string): Promise<Open> {
     if (base === undefined && !this.opening)
       throw new ClinicError("the model", "it is not loaded yet", "wait until the page says that it is ready");
-    this.opening ??= open(this.load(base ?? ""));
+    this.opening ??= open(this.load(base ?? ""), this.bundle);
     try {
       return await this.opening;
     } catch (error) {
@@ -75,9 +81,11 @@ export class Desk {
 }
 
 /** Nothing is screened with files that differ from what was built, or that give other numbers here. */
-async function open(loading: Promise<Loaded>): Promise<Open> {
+async function open(loading: Promise<Loaded>, bundle: string): Promise<Open> {
   const { files, wasm } = await loading;
   const spec = await verified(files);
+  if (spec.sha256 !== bundle)
+    throw refused("bundle.json", `sha256 ${short(spec.sha256)}, and this page was built for ${short(bundle)}`);
   const network = await openNetwork(files["model.onnx"], spec.preprocess.size, wasm);
   await checkGolden(spec, network, files["golden.json"]);
   return { spec, network };
@@ -91,6 +99,10 @@ function info({ spec, network }: Open): BundleInfo {
     onnxruntime: network.version,
     mpoxlens: VERSION,
   };
+}
+
+function short(sha256: string): string {
+  return `${sha256.slice(0, 12)}…`;
 }
 
 function asPhoto(shot: Shot): PhotoInput {

@@ -4,11 +4,9 @@ import * as ort from "onnxruntime-web/wasm";
 import { refused } from "../core/bundle";
 import type { Network, Outputs } from "../core/classify";
 import { ClinicError } from "../core/schema";
+import { simdHere } from "../core/simd";
 
 const OUTPUTS = ["logits", "cam", "embedding"] as const;
-
-// A module whose only function gives a 128-bit constant: valid where SIMD is known.
-const SIMD = "AGFzbQEAAAABBQFgAAF7AwIBAAoKAQgAQQD9D/1iCw==";
 
 /**
  * Open a model whose bytes were checked.
@@ -19,7 +17,7 @@ const SIMD = "AGFzbQEAAAABBQFgAAF7AwIBAAoKAQgAQQD9D/1iCw==";
  * @param wasm onnxruntime's WebAssembly; under node it is found beside the package when left out
  */
 export async function openNetwork(model: Uint8Array, side: number, wasm?: Uint8Array<ArrayBuffer>): Promise<Network> {
-  if (!WebAssembly.validate(Uint8Array.from(atob(SIMD), (letter) => letter.charCodeAt(0))))
+  if (!simdHere())
     throw new ClinicError("this browser", "it is too old to run the model", "update it, or use another one");
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.proxy = false; // we are in a worker already

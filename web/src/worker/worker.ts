@@ -6,11 +6,14 @@ import { Desk } from "./desk";
 import { load } from "./load";
 import type { Numbered, Refusal, Reply, Request } from "./messages";
 
+declare const __BUNDLE__: string; // filled in by the build: the sha256 of the bundle.json that the page is made for
+
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 let reading = 0; // the request that waits for the files, to which progress belongs
 
-const desk = new Desk((base) =>
-  load(base, new URL(wasm, import.meta.url).href, (share) => reply({ id: reading, share })),
+const desk = new Desk(
+  (base) => load(base, new URL(wasm, import.meta.url).href, (share) => reply({ id: reading, share })),
+  __BUNDLE__,
 );
 
 scope.onmessage = ({ data }: MessageEvent<Numbered<Request>>) => {

@@ -41,6 +41,7 @@ describe("combining", () => {
   it("leaves out what is unusable or strange while something else is left", () => {
     expect(join(shot(3), shot(-8, DARK), shot(-8, GOOD, 9)).odds).toBe(3);
     expect(join(shot(3), shot(-8, GOOD, 9)).doubt).toBeNull();
+    expect(join(shot(0), shot(8, DARK)).doubt).toBeNull(); // 0 fits both: "other" is not said
     expect(join(shot(3, GOOD, 1.5), shot(1), shot(1, GOOD, 9)).ood_score).toBe(1.5);
   });
 
@@ -61,6 +62,15 @@ describe("combining", () => {
     expect(found.probability).toBeCloseTo(1 / (1 + Math.exp(2)), 12);
     expect(conclude(SPEC, [shot(0), shot(-4)], UNKNOWN, "0").decision).toBe("mpox unlikely");
     expect(conclude(SPEC, [shot(4), shot(-1)], UNKNOWN, "0").decision).toBe("mpox likely");
+  });
+
+  it.each([["is refused", DARK, 1], ["is strange", GOOD, 9]])("does not let healthy skin stand for a photo that %s", (_, gate, ood) => {
+    const found = conclude(SPEC, [shot(-4), shot(4, gate, ood)], UNKNOWN, "0");
+    expect([found.decision, found.reasons.map((one) => one.code)]).toEqual(["cannot tell", ["photo_left_out"]]);
+    expect(found.next_step).toMatch(/^Take those that could not be judged again\. Show the rash to a clinician/);
+    expect(found.probability).toBeCloseTo(1 / (1 + Math.exp(4)), 12);
+    expect(conclude(SPEC, [shot(-4)], UNKNOWN, "0").decision).toBe("mpox unlikely");
+    expect(conclude(SPEC, [shot(2), shot(-4), shot(-4), shot(4, gate, ood)], UNKNOWN, "0").reasons[0]?.code).toBe("photos_disagree");
   });
 
   it("names all photos, and says which counted", () => {

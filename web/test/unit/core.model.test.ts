@@ -1,5 +1,6 @@
 /** The shipped model in onnxruntime-web, at the desk that the worker sits at. */
 
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { verified, type Files, type Spec } from "../../src/core/bundle";
@@ -14,6 +15,7 @@ import { drawn } from "./core.drawn";
 
 const read = (path: string) => new Uint8Array(readFileSync(new URL(path, import.meta.url)));
 const bundled = (name: string) => read(`../../../src/mpoxlens/bundles/default/${name}`);
+const SHIPPED = createHash("sha256").update(bundled("bundle.json")).digest("hex");
 const WASM = "../../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
 
 function loaded(change: Partial<Files> = {}): Promise<Loaded> {
@@ -39,7 +41,7 @@ describe("a damaged bundle", () => {
     ["the format", { "bundle.json": edited('"format": 1', '"format": 2') }, "format 2 is unknown"],
     ["half of it", { "bundle.json": bundled("bundle.json").slice(0, 500) }, "bundle.json: damaged"],
   ])("is refused for %s, and nothing is screened", async (_, change, message) => {
-    const desk = new Desk(() => loaded(change));
+    const desk = new Desk(() => loaded(change), SHIPPED);
     const opening = desk.answer({ kind: "ready", base: "" });
     await expect(opening).rejects.toMatchObject({ name: "ClinicError", kind: "BundleError" });
     await expect(opening).rejects.toThrow(message);
@@ -48,12 +50,20 @@ describe("a damaged bundle", () => {
   });
 });
 
+describe("another bundle than the page's own", () => {
+  it("is refused, whole as it is", async () => {
+    const desk = new Desk(() => loaded(), "0f".repeat(32));
+    const opening = desk.answer({ kind: "ready", base: "" });
+    await expect(opening).rejects.toThrow(`bundle.json: sha256 ${SHIPPED.slice(0, 12)}…, and this page was built for 0f0f0f0f0f0f…`);
+  });
+});
+
 describe("the shipped bundle", () => {
   let desk: Desk;
   let spec: Spec;
 
   beforeAll(async () => {
-    desk = new Desk(() => loaded());
+    desk = new Desk(() => loaded(), SHIPPED);
     await desk.answer({ kind: "ready", base: "" });
     spec = await verified((await loaded()).files);
   });
@@ -76,7 +86,7 @@ describe("the shipped bundle", () => {
   });
 
   it("judges hints without the model", async () => {
-    const blank = new Desk(() => Promise.reject(new Error("no network here")));
+    const blank = new Desk(() => Promise.reject(new Error("no network here")), SHIPPED);
     const gate = (await blank.answer({ kind: "quality", shot: drawn(["grey", 224, 224, 1]) })) as Gate;
     expect(gate.reasons.map((one) => one.code)).toEqual(["no_detail", "no_skin", "blurred"]);
   });
@@ -117,7 +127,7 @@ describe("the shipped bundle", () => {
 
 it("is loaded again after a failure", async () => {
   let tries = 0;
-  const desk = new Desk(() => (++tries === 1 ? Promise.reject(new TypeError("offline")) : loaded()));
+  const desk = new Desk(() => (++tries === 1 ? Promise.reject(new TypeError("offline")) : loaded()), SHIPPED);
   await expect(desk.answer({ kind: "ready", base: "" })).rejects.toThrow("offline");
   await expect(desk.answer({ kind: "ready", base: "" })).resolves.toMatchObject({ positive: "mpox" });
   expect(tries).toBe(2);

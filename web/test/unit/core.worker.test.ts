@@ -2,11 +2,13 @@
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { UNKNOWN } from "../../src/core/schema";
 import { connect } from "../../src/worker/client";
 import { load } from "../../src/worker/load";
 import type { Numbered, Reply, Request } from "../../src/worker/messages";
+
+vi.setConfig({ testTimeout: 30_000 }); // a machine that does other work at the same time is slow, not wrong
 
 describe("loading", () => {
   const bodies: Readonly<Record<string, string>> = {
@@ -53,7 +55,9 @@ describe("the page's side", () => {
       postMessage: (message: Numbered<Request>) => void asked.push(message),
       terminate: () => undefined,
     };
-    return { worker, asked, clinic: connect(worker as unknown as Worker, "base/") };
+    const deaths: string[] = [];
+    const clinic = connect(worker as unknown as Worker, "base/", (why) => deaths.push(why.message));
+    return { worker, asked, deaths, clinic };
   }
 
   it("gives each answer to the one who asked, and progress to the one who loads", async () => {
@@ -71,13 +75,21 @@ describe("the page's side", () => {
     expect(asked[0]).toMatchObject({ kind: "ready", base: "base/" });
   });
 
-  it("leaves nobody waiting when the worker dies or is closed", async () => {
-    const { worker, clinic } = silent();
+  it("leaves nobody waiting when the worker dies, nor those who ask it later", async () => {
+    const { worker, clinic, asked, deaths } = silent();
     const screening = clinic.reweigh(UNKNOWN);
     worker.onerror({ message: "out of memory" });
     await expect(screening).rejects.toThrow("the clinic: out of memory; load the page again");
-    const other = clinic.reweigh(UNKNOWN);
+    await expect(clinic.quality({} as never)).rejects.toThrow("out of memory");
+    expect(asked).toHaveLength(1);
+    expect(deaths).toEqual(["the clinic: out of memory; load the page again"]);
+  });
+
+  it("leaves nobody waiting when it is closed, which is no death", async () => {
+    const { clinic, deaths } = silent();
+    const screening = clinic.reweigh(UNKNOWN);
     clinic.close();
-    await expect(other).rejects.toThrow("it was closed");
+    await expect(screening).rejects.toThrow("it was closed");
+    expect(deaths).toEqual([]);
   });
 });

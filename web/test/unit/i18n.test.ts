@@ -13,13 +13,13 @@ const COUNTS = [0, 1, 2, 3, 11, 100, 1000000];
 
 describe("words", () => {
   it("fills placeholders and leaves one without a value to be seen", () => {
-    expect(english.t("help.checked", { date: "today" })).toBe("Checked on today");
-    expect(english.t("help.checked")).toBe("Checked on {date}");
+    expect(english.t("help.undated", { date: "today" })).toBe("We read the source on today. It does not say when it was written.");
+    expect(english.t("help.undated")).toContain("on {date}.");
   });
 
   it("falls back to English where a language lacks a text", () => {
-    const sparse = words("fr", { "question.yes": "Oui" });
-    expect([sparse.t("question.yes"), sparse.t("question.no")]).toEqual(["Oui", "No"]);
+    const sparse = words("fr", { "ui.answer.yes": "Oui" });
+    expect([sparse.t("ui.answer.yes"), sparse.t("ui.answer.no")]).toEqual(["Oui", "No"]);
     expect(sparse.plural("takeaway.clinician.answered", 2)).toBe("2 questions answered");
   });
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 
-import { textIn } from "../../src/takeaway/findCode";
+import { findCode, textIn } from "../../src/takeaway/findCode";
 import { codePath } from "../../src/takeaway/qr";
 
 const CODE = "MPOXLENS:1:0.1.0:L:8125:7000:9000:A1B2C3D4E5F60708:20261122T164500Z:6E2E4E66A7A9C043";
@@ -67,5 +67,26 @@ describe("a code in a photo", () => {
   it("is not found where there is none, or where nothing is left of it", async () => {
     expect(await textIn(pixels(new Array<number>(SIDE * SIDE).fill(180)))).toBeNull();
     expect(await textIn(photographed(CODE, { turned: 10, module: 3, blur: 8, tilt: 0 }))).toBeNull();
+  });
+});
+
+describe("a picture in which no code can be looked for", () => {
+  const png = (width: number, height: number) => {
+    const bytes = new Uint8Array(64);
+    bytes.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52]);
+    new DataView(bytes.buffer).setUint32(16, width);
+    new DataView(bytes.buffer).setUint32(20, height);
+    return new File([bytes], "code.png");
+  };
+
+  it("is refused by its header, before it is decoded", async () => {
+    await expect(findCode(png(30_000, 20_000))).rejects.toMatchObject({ key: "ui.file.pixels", values: { n: 600 } });
+    await expect(findCode(new File(["no picture at all"], "a.txt"))).rejects.toMatchObject({ key: "ui.file.format" });
+    await expect(findCode(new File([], "a.png"))).rejects.toMatchObject({ key: "ui.file.empty" });
+  });
+
+  it("is told of where the reader cannot be loaded", async () => {
+    const off = () => Promise.reject(new TypeError("Failed to fetch dynamically imported module"));
+    await expect(textIn(pixels(new Array<number>(SIDE * SIDE).fill(180)), off)).rejects.toMatchObject({ key: "takeaway.read.no_reader" });
   });
 });

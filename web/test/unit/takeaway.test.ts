@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 import { describe, expect, it } from "vitest";
@@ -6,11 +7,12 @@ import { QUESTIONS } from "../../src/core/questions";
 import { UNKNOWN } from "../../src/core/schema";
 import { toBundle } from "../../src/takeaway/fhir";
 import { QUESTIONNAIRE, QUESTIONNAIRE_VERSION } from "../../src/takeaway/fhirTypes";
-import { lock, type Locked, readKey, unlock, writeKey } from "../../src/takeaway/handover";
+import { lock, type Locked, readKey } from "../../src/takeaway/handover";
 import { codePath, CodeError, readCode, sameBundle, writeCode } from "../../src/takeaway/qr";
 import { fileName, recordText, screeningTold, withoutSensitive } from "../../src/takeaway/record";
 import { choose } from "../../src/takeaway/takeAlong";
-import { BUNDLE_SHA, INFO, MADE, record, screening } from "./takeawaySample";
+import { expert } from "./takeawayExpert";
+import { BUNDLE_SHA, INFO, MADE, record, screening, undecided } from "./takeawaySample";
 
 const here = (name: string): string => readFileSync(new URL(name, import.meta.url), "utf8");
 const CODE = "MPOXLENS:1:0.1.0:L:8125:7000:9000:A1B2C3D4E5F60708:20261122T164500Z:6E2E4E66A7A9C043";
@@ -24,7 +26,7 @@ describe("the record", () => {
   it("leaves private answers out unless they are ticked", () => {
     const told = choose(record(INFO, "AAAA"), false, false);
     expect(told.info).toEqual({ ...INFO, anogenital_lesions: null, hiv: null });
-    expect(told.photo).toBeNull();
+    expect(told.photos).toEqual([]);
     expect(choose(record(INFO, "AAAA"), true, true)).toEqual(record(INFO, "AAAA"));
   });
 
@@ -49,6 +51,9 @@ describe("the record", () => {
     const told = JSON.parse(recordText(record())) as Record<string, unknown>;
     expect(told["answers"]).toEqual({ age: 34, contact_21_days: true, fever_celsius: 38.9, anogenital_lesions: true, hiv: true });
     expect(told["screening"]).toMatchObject({ schema_version: 1, decision: "mpox likely", probability: 0.8125 });
+    expect(told).not.toHaveProperty("photos");
+    const photos = (JSON.parse(recordText(record(INFO, "AAAA", "BBBB"))) as typeof told)["photos"];
+    expect(photos).toEqual([{ name: "photo 1", jpeg: "AAAA" }, { name: "photo 2", jpeg: "BBBB" }]);
     expect(fileName(MADE, "json")).toBe("mpoxlens-2026-11-22-164500.json");
   });
 });
@@ -70,10 +75,26 @@ describe("the FHIR bundle", () => {
   });
 
   it("gives no probability where no decision rests on one", () => {
-    const open = { ...record(), screening: { ...screening(), decision: "cannot tell" as const } };
-    const told = toBundle(open).entry.find(({ resource }) => resource.resourceType === "RiskAssessment");
+    const open = toBundle(undecided(), ids());
+    const told = open.entry.find(({ resource }) => resource.resourceType === "RiskAssessment");
     expect(told?.resource["prediction"]).toMatchObject([{ qualitativeRisk: { text: "cannot tell" } }]);
-    expect(JSON.stringify(told)).not.toMatch(/probabilityDecimal|81\.25/);
+    expect(JSON.stringify(open)).not.toMatch(/probabilityDecimal|95 % interval|81\.25|"%"/);
+    const photo = open.entry.find(({ resource }) => JSON.stringify(resource["code"] ?? "").includes("by the photograph alone"));
+    const absent = { text: "No probability is given, because no decision rests on it." };
+    expect(photo?.resource).toMatchObject({ dataAbsentReason: absent, component: [{ dataAbsentReason: absent }, { dataAbsentReason: absent }] });
+    expect(JSON.stringify(toBundle(record()))).toMatch(/"%"/); // where there is a decision, it stands there
+  });
+
+  it("is without a probability the bundle that the Python tests hold to FHIR R4", async () => {
+    await expect(`${JSON.stringify(toBundle(undecided(), ids()), null, 1)}\n`).toMatchFileSnapshot("takeaway.open.json");
+  });
+
+  it("holds every photo of the record", () => {
+    const media = toBundle(record(INFO, "AAAA", "BBBB"), ids()).entry.filter(({ resource }) => resource.resourceType === "Media");
+    expect(media.map(({ resource }) => resource["content"])).toEqual([
+      { contentType: "image/jpeg", data: "AAAA", title: "photo 1" }, { contentType: "image/jpeg", data: "BBBB", title: "photo 2" },
+    ]);
+    expect(new Set(media.map(({ fullUrl }) => fullUrl)).size).toBe(2);
   });
 
   it("has no list without members, which FHIR forbids", () => {
@@ -112,6 +133,12 @@ describe("the code", () => {
     }
   });
 
+  it.each(["20260230T164500Z", "20261122T240000Z", "20261322T164500Z"])("is refused where it names the time %s", async (time) => {
+    const said = CODE.slice(0, -17).replace("20261122T164500Z", time);
+    const sum = createHash("sha256").update(said).digest("hex").slice(0, 16).toUpperCase();
+    await expect(readCode(`${said}:${sum}`)).rejects.toMatchObject({ kind: "changed" });
+  });
+
   it.each([
     ["https://example.org", "foreign"],
     ["", "foreign"],
@@ -130,41 +157,41 @@ describe("the code", () => {
 });
 
 describe("the hand-over", () => {
-  const PAIR = { name: "ECDH", namedCurve: "P-256" } as const;
-
-  async function expert() {
-    const pair = await crypto.subtle.generateKey(PAIR, false, ["deriveBits"]);
-    const text = await writeKey(new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey)));
-    const key = await readKey(text);
+  async function known() {
+    const other = expert();
+    const key = await readKey(other.text);
     if (key === null) throw new Error("the key was not read back");
-    return { key, text, own: pair.privateKey };
+    return { ...other, key };
   }
 
   it("is opened by the expert, and by no other key", async () => {
-    const [mine, other] = [await expert(), await expert()];
-    const locked = await lock("{\"é\": 1}", mine.key);
-    expect(await unlock(locked, mine.own, mine.key)).toBe("{\"é\": 1}");
-    await expect(unlock(locked, other.own, other.key)).rejects.toThrow();
-    expect(JSON.stringify(locked)).not.toContain("é");
+    const [mine, other] = [await known(), await known()];
+    const told = "{\"é\": \"what nobody else may read\"}";
+    const locked = await lock(told, mine.key);
+    expect(mine.unlock(locked)).toBe(told);
+    expect(() => other.unlock(locked)).toThrow();
+    const bytes = Buffer.concat(Object.values(locked).map((part) => Buffer.from(String(part), "base64url")));
+    expect(bytes.length).toBeGreaterThan(Buffer.from(told).length);
+    for (const word of told.split(" ")) expect(bytes.includes(word)).toBe(false);
   });
 
   it("is refused when the name on it or its content was changed", async () => {
-    const mine = await expert();
+    const mine = await known();
     const locked = await lock("x", mine.key);
-    const changed = (part: Partial<Locked>) => unlock({ ...locked, ...part }, mine.own, mine.key);
-    await expect(changed({ to: "0".repeat(16) })).rejects.toThrow();
-    await expect(changed({ ciphertext: (await lock("y", mine.key)).ciphertext })).rejects.toThrow();
+    const changed = (part: Partial<Locked>) => () => mine.unlock({ ...locked, ...part });
+    expect(changed({ to: "0".repeat(16) })).toThrow();
+    expect(changed({ ciphertext: (await lock("y", mine.key)).ciphertext })).toThrow();
   });
 
   it("never gives the same file twice", async () => {
-    const { key } = await expert();
+    const { key } = await known();
     const [a, b] = [await lock("x", key), await lock("x", key)];
     expect(a.ephemeral).not.toBe(b.ephemeral);
     expect(a.ciphertext).not.toBe(b.ciphertext);
   });
 
   it("takes a key broken into lines, and no key with a sign lost or changed", async () => {
-    const { text, key } = await expert();
+    const { text, key } = await known();
     expect(await readKey(`${text.slice(0, 40)}\n ${text.slice(40)}`)).toEqual(key);
     expect(await readKey("")).toBeNull();
     expect(await readKey(text.slice(0, -1))).toBeNull();

@@ -3,11 +3,12 @@ import { render } from "preact";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { LocalHelp } from "../../src/help/localHelp";
-import { english, load } from "../../src/i18n";
+import { english, LANGUAGES, load } from "../../src/i18n";
+import { DecisionWords } from "../../src/i18n/decisionWords";
 import { writeCode } from "../../src/takeaway/qr";
 import { ReadCode } from "../../src/takeaway/readCode";
 import { TakeAlong } from "../../src/takeaway/takeAlong";
-import { BUNDLE_SHA, INFO, record } from "./takeawaySample";
+import { BUNDLE_SHA, INFO, record, undecided } from "./takeawaySample";
 
 const WAIT = { timeout: 10_000 };
 vi.setConfig({ testTimeout: 30_000 }); // a machine that does other work at the same time is slow, not wrong
@@ -55,6 +56,37 @@ describe("taking along", () => {
     await shows("Does the person live with HIV?Yes");
   });
 
+  it("shows a clinician the photos once they are ticked", async () => {
+    render(<TakeAlong record={record(INFO, "AAAA", "BBBB")} words={english} />, page);
+    press("Show to a clinician");
+    await shows("For the clinician");
+    expect(page.querySelectorAll("img").length).toBe(0);
+    press("Back");
+    await shows("Put in the photos too");
+    page.querySelectorAll<HTMLInputElement>("input[type=checkbox]")[1]?.click();
+    await vi.waitFor(() => expect(page.querySelectorAll<HTMLInputElement>("input[type=checkbox]")[1]?.checked).toBe(true), WAIT);
+    press("Show to a clinician");
+    await shows("For the clinician");
+    const shown = [...page.querySelectorAll("img")].map(({ src, alt }) => [src, alt]);
+    expect(shown).toEqual([["data:image/jpeg;base64,AAAA", "Photo 1"], ["data:image/jpeg;base64,BBBB", "Photo 2"]]);
+  });
+
+  it("gives a temperature as it is weighed", async () => {
+    const info = { ...INFO, fever: true, fever_celsius: 38.54 };
+    render(<TakeAlong record={record(info)} words={english} />, page);
+    press("Show to a clinician");
+    await shows("38.54");
+  });
+
+  it.each(LANGUAGES)("puts the English decision beside a draft: %s", async (language) => {
+    const words = await load(language);
+    render(<p><DecisionWords words={words} decision="mpox unlikely" /></p>, page);
+    const beside = page.querySelector("[lang=en]")?.textContent;
+    expect([beside, page.textContent]).toEqual(
+      words.status === null ? [undefined, "mpox unlikely"] : ["(mpox unlikely)", `${words.t("decision.unlikely")} (mpox unlikely)`],
+    );
+  });
+
   it("shows the code as a picture with its text", async () => {
     render(<TakeAlong record={record()} words={english} />, page);
     await shows(await writeCode(record()));
@@ -79,9 +111,20 @@ describe("reading a code", () => {
     type("#code-text", await writeCode(record()));
     await vi.waitFor(() => expect(page.querySelector<HTMLTextAreaElement>("#code-text")?.value).toContain("MPOXLENS"), WAIT);
     press("Vérifier");
-    for (const key of ["takeaway.read.whole", "takeaway.read.who", "takeaway.read.same_model", "decision.likely"] as const) {
+    for (const key of [
+      "takeaway.read.whole", "takeaway.read.who", "takeaway.read.same_model", "decision.likely", "decision.next.likely", "decision.intended_use",
+    ] as const) {
       await shows(french.t(key));
     }
+  });
+
+  it("says of an open one that no decision rests on it", async () => {
+    render(<ReadCode words={english} bundleSha256={null} />, page);
+    type("#code-text", await writeCode(undecided()));
+    await vi.waitFor(() => expect(page.querySelector<HTMLTextAreaElement>("#code-text")?.value).toContain(":C:"), WAIT);
+    press("Check");
+    await shows("No decision rests on it.");
+    await shows(english.t("decision.care"));
   });
 
   it("refuses one that was changed and shows nothing of it", async () => {

@@ -41,9 +41,16 @@ export function screening(info: ClinicalInfo = INFO): Screening {
       photo_sha256: "0f".repeat(32),
     },
     photos: [],
+    map_passed: true,
   };
 }
 
-export function record(info: ClinicalInfo = INFO, photo: string | null = null): CaseRecord {
-  return { screening: screening(info), info, made: MADE, photo };
+export function record(info: ClinicalInfo = INFO, ...jpegs: readonly string[]): CaseRecord {
+  return { screening: screening(info), info, made: MADE, photos: jpegs.map((jpeg, n) => ({ n: n + 1, jpeg })) };
+}
+
+/** The same, undecided. */
+export function undecided(info: ClinicalInfo = INFO): CaseRecord {
+  const whole = record(info);
+  return { ...whole, screening: { ...whole.screening, decision: "cannot tell", reasons: [reason("both_fit")] } };
 }

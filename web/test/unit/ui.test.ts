@@ -1,11 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { QUESTIONS } from "../../src/core/questions";
 import { ClinicError, UNKNOWN, type Gate } from "../../src/core/schema";
+import { LANGUAGES, load } from "../../src/i18n";
 import { hintOf } from "../../src/ui/camera";
-import { modelProblem, simdHere } from "../../src/ui/components/notices";
+import { simdHere } from "../../src/core/simd";
+import { modelProblem } from "../../src/ui/components/notices";
 import { parseNumber } from "../../src/ui/components/question";
-import { clash, groupsFor, withAnswer } from "../../src/ui/groups";
+import { clash, groupsFor, seenOf } from "../../src/ui/groups";
 import { readHeader } from "../../src/ui/imageHeader";
+import { numbersOf } from "../../src/ui/screens/take";
+import { info, named, told } from "../../src/ui/state";
 
 const asked = (info = UNKNOWN) => groupsFor(info).flatMap((group) => group.questions.map((one) => one.field));
 const question = (field: string) => {
@@ -35,12 +39,22 @@ describe("the parts of the questionnaire", () => {
     expect(asked({ ...UNKNOWN, lymphadenopathy: false })).not.toContain("inguinal_nodes");
   });
 
-  it("forget answers to questions that are no longer asked", () => {
-    const feverish = withAnswer(withAnswer(UNKNOWN, "fever", true), "fever_celsius", 39.4);
-    expect(feverish.fever_celsius).toBe(39.4);
-    expect(withAnswer(feverish, "fever", null).fever_celsius).toBeNull();
-    const grown = withAnswer(UNKNOWN, "hiv", true);
-    expect(withAnswer(grown, "age", 9).hiv).toBeNull();
+  it("count no answer to a question that is no longer asked", () => {
+    const feverish = { ...UNKNOWN, fever: true, fever_celsius: 39.4 };
+    expect(seenOf(feverish)).toEqual(feverish);
+    expect(seenOf({ ...feverish, fever: null })).toEqual(UNKNOWN);
+    expect(seenOf({ ...UNKNOWN, age: 9, hiv: true })).toEqual({ ...UNKNOWN, age: 9 });
+  });
+
+  it("lose no private answer while an age is typed", () => {
+    const counted: (boolean | null)[] = [];
+    info.value = { ...UNKNOWN, age: 41, hiv: true };
+    for (const age of [4, null, 3, 38]) {
+      info.value = { ...info.value, age };
+      counted.push(told.value.hiv);
+    }
+    info.value = UNKNOWN;
+    expect(counted).toEqual([null, true, null, true]); // a child of 4 or 3 is not asked
   });
 
   it("name the two answers that do not fit together", () => {
@@ -50,7 +64,29 @@ describe("the parts of the questionnaire", () => {
   });
 });
 
+describe("photos on their way to a record", () => {
+  const shots = ["anna.jpg", "C:/anna/rash.png"].map((name, id) =>
+    ({ id, url: "", gate: null, face: false, photo: { pixels: {} as ImageData, name } }));
+
+  it("have no name but their number", () => {
+    expect(named(shots).map(({ name }) => name)).toEqual(["photo 1", "photo 2"]);
+  });
+
+  it("are those that counted, and all where none did", () => {
+    const of = (...counted: boolean[]) => numbersOf({ photos: counted.map((one) => ({ counted: one })) as never });
+    expect([of(false, true, true), of(true), of(false, false)]).toEqual([[2, 3], [1], [1, 2]]);
+  });
+});
+
 describe("typed numbers", () => {
+  it("come back as they can be typed again, in every language", async () => {
+    for (const language of LANGUAGES) {
+      const { typed } = await load(language);
+      for (const [field, value] of [["lesion_count", 1200], ["lesion_count", 20000], ["fever_celsius", 38.54], ["age", 7]] as const)
+        expect(parseNumber(typed(value), question(field)), `${language} ${typed(value)}`).toBe(value);
+    }
+  });
+
   it.each([
     ["age", "", null], ["age", " 41 ", 41], ["age", "٤١", 41], ["age", "121", undefined], ["age", "4.5", undefined],
     ["age", "-3", undefined], ["fever_celsius", "38,6", 38.6], ["fever_celsius", "38.6", 38.6],

@@ -4,11 +4,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Key } from "../../i18n";
 import { cameraProblem, hint, openCamera, stop, watch, type Side } from "../camera";
 import { fromVideo, type Shot } from "../shots";
-import { shots } from "../state";
 import { t } from "../words";
 
 interface Props {
-  readonly onShot: (shot: Shot) => void;
+  readonly onShot: (read: () => Promise<Shot>) => Promise<void>; // says itself what goes wrong
   readonly onClose: () => void;
 }
 
@@ -20,9 +19,10 @@ export function CameraView({ onShot, onClose }: Props) {
   useCamera(video, side, setProblem);
 
   const shoot = async () => {
-    if (video.current === null || video.current.videoWidth === 0) return;
+    const shown = video.current;
+    if (shown === null || shown.videoWidth === 0) return;
     setBusy(true);
-    onShot(await fromVideo(video.current, t("ui.photo.nth", { n: shots.value.length + 1 })));
+    await onShot(() => fromVideo(shown));
     setBusy(false);
   };
   if (problem !== null)

@@ -11,6 +11,7 @@ const OVERLAY_SIDE = 224; // px; the map has some 7 x 7 cells, the browser smoot
 
 export function Heat({ screening }: { readonly screening: Screening }) {
   const [strength, setStrength] = useState(70);
+  if (screening.map_passed === false) return <Failed />;
   return (
     <section class="card heat">
       <h2>{t("ui.heat.title")}</h2>
@@ -29,6 +30,17 @@ export function Heat({ screening }: { readonly screening: Screening }) {
         <li class="neutral">{t("ui.heat.neutral")}</li>
         <li class="for">{t("ui.heat.for")}</li>
       </ul>
+      <p class="small">{t("ui.heat.what")} {screening.map_passed === null && t("ui.heat.unchecked")}</p>
+    </section>
+  );
+}
+
+/** A map that does not follow what the network learned would mislead, so not even the strongest place is named. */
+function Failed() {
+  return (
+    <section class="card heat">
+      <h2>{t("ui.heat.title")}</h2>
+      <p>{t("ui.heat.failed")}</p>
     </section>
   );
 }

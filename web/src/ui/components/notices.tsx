@@ -1,6 +1,7 @@
 /** What the reader must know whatever the screen: an unreviewed translation, a waiting version, a model that is amiss. */
 
 import { ClinicError } from "../../core/schema";
+import { simdHere } from "../../core/simd";
 import type { Key } from "../../i18n";
 import { clinic, status } from "../clinic";
 import { unsafe } from "../problems";
@@ -56,10 +57,4 @@ export function modelProblem(error: unknown, able = simdHere): Key {
   if (!able()) return "ui.problem.wasm";
   const damaged = error instanceof ClinicError && /sha256|golden|damaged|format/.test(error.why);
   return damaged ? "ui.problem.damaged" : "ui.problem.model";
-}
-
-/** Whether the browser knows WebAssembly's vectors: the smallest module that uses one instruction of them. */
-export function simdHere(): boolean {
-  const module = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
-  return typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array(module));
 }

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import type { Answer, Question } from "../../core/questions";
 import type { Key } from "../../i18n";
 import { t, text, words } from "../words";
+import { CLASH } from "./clash";
 
 interface Props {
   readonly question: Question;
@@ -20,7 +21,10 @@ const CHOICES: readonly (readonly [Answer, Key])[] = [
 
 export function YesNoQuestion({ question, answer, clashes, onAnswer }: Props) {
   return (
-    <fieldset class={clashes ? "question clashes" : "question"}>
+    <fieldset
+      class={clashes ? "question clashes" : "question"} role="radiogroup" aria-invalid={clashes}
+      aria-describedby={clashes ? CLASH : undefined}
+    >
       <legend>{wording(question)}</legend>
       <Why question={question} />
       <div class="answers">
@@ -39,7 +43,7 @@ export function YesNoQuestion({ question, answer, clashes, onAnswer }: Props) {
 }
 
 export function NumberQuestion({ question, answer, clashes, onAnswer }: Props) {
-  const [typed, setTyped] = useState(answer === null ? "" : words.value.number(Number(answer), 1).replace(/\s/g, ""));
+  const [typed, setTyped] = useState(answer === null ? "" : words.value.typed(Number(answer)));
   const [bad, setBad] = useState(false);
   const { field, low, high } = question;
   const range = { low: words.value.number(low ?? 0), high: words.value.number(high ?? 0) };
@@ -56,7 +60,8 @@ export function NumberQuestion({ question, answer, clashes, onAnswer }: Props) {
       <p class="small soft" id={`${field}-range`}>{t("ui.questions.range", range)}</p>
       <input
         id={field} type="text" inputMode={question.kind === "number" ? "decimal" : "numeric"} autocomplete="off" dir="ltr"
-        value={typed} aria-describedby={`${field}-range`} aria-invalid={bad} onInput={(event) => take(event.currentTarget.value)}
+        value={typed} aria-describedby={clashes ? `${field}-range ${CLASH}` : `${field}-range`} aria-invalid={bad || clashes}
+        onInput={(event) => take(event.currentTarget.value)}
       />
       <p class="warning" role="alert">
         {bad && t(question.kind === "number" ? "ui.questions.bad" : "ui.questions.bad_whole", range)}

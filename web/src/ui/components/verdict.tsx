@@ -1,8 +1,9 @@
 /** The decision in words and in a bar, with what to do now and why. */
 
 import type { Decision, Reason, Screening } from "../../core/schema";
-import { decisionName, nextStep, reasonStep, reasonText } from "../../i18n/say";
+import { nextStep, reasonStep, reasonText } from "../../i18n/say";
 import type { Key } from "../../i18n";
+import { DecisionWords } from "../../i18n/decisionWords";
 import { status } from "../clinic";
 import { percent, t, words } from "../words";
 import { Bar } from "./bar";
@@ -23,7 +24,7 @@ export function Verdict({ screening }: { readonly screening: Screening }) {
   const open = kind === "cannot_tell";
   return (
     <section class={`card verdict ${kind}`}>
-      <h2><Shape kind={kind} /><span>{decisionName(words.value, screening.decision)}</span></h2>
+      <h2><Shape kind={kind} /><span><DecisionWords words={words.value} decision={screening.decision} /></span></h2>
       <p class="lead">{t(LEADS[kind])}</p>
       <section class="next">
         <h3>{t("ui.result.next")}</h3>

@@ -1,17 +1,13 @@
 /** Photos: by the camera or from files, each judged at once so that a bad one can be taken again. */
 
-import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { CameraView } from "../components/camera";
 import { Again } from "../components/again";
 import { ShotCard } from "../components/shotCard";
 import { Problem } from "../problems";
 import { fromFile, type Shot } from "../shots";
-import { go, MOST_SHOTS, shots, started } from "../state";
+import { go, MOST_SHOTS, problems, reading, shots, started, takeIn } from "../state";
 import { plural, t } from "../words";
-
-const problems = signal<readonly string[]>([]);
-const reading = signal(false);
 
 export function PhotoScreen() {
   const [camera, setCamera] = useState(false);
@@ -21,7 +17,7 @@ export function PhotoScreen() {
       <h1 tabIndex={-1}>{t("ui.photo.title")}</h1>
       <p>{t("ui.photo.lead")}</p>
       <p class="reminder">{t("ui.photo.face")}</p>
-      {camera && !full && <CameraView onShot={add} onClose={() => setCamera(false)} />}
+      {camera && !full && <CameraView onShot={(read) => takeIn([read])} onClose={() => setCamera(false)} />}
       {!full && (
         <div class="choices">
           {!camera && (
@@ -32,7 +28,7 @@ export function PhotoScreen() {
           <FileChoice />
         </div>
       )}
-      <div role="alert">{problems.value.map((text) => <p key={text} class="notice problem">{text}</p>)}</div>
+      <div role="alert">{problems.value.map((one, n) => <p key={n} class="notice problem">{t(one.key, one.values)}</p>)}</div>
       <p class="small soft count" role="status">{said(full)}</p>
       <ul class="plain shots">{shots.value.map((shot, n) => <ShotCard key={shot.id} shot={shot} n={n + 1} />)}</ul>
       <div class="onward">
@@ -55,7 +51,7 @@ function FileChoice() {
         onChange={(event) => {
           const files = [...(event.currentTarget.files ?? [])];
           event.currentTarget.value = ""; // so that the same file can be chosen again
-          void addFiles(files);
+          void takeIn(files.map((file) => () => read(file)));
         }}
       />
     </label>
@@ -69,20 +65,10 @@ function said(full: boolean): string {
   return count ? `${plural("ui.photo.added", count)} ${t("ui.photo.more")}` : "";
 }
 
-function add(shot: Shot): void {
-  shots.value = [...shots.value, shot];
-  problems.value = [];
-}
-
-async function addFiles(files: readonly File[]): Promise<void> {
-  [reading.value, problems.value] = [true, []];
-  for (const file of files.slice(0, MOST_SHOTS - shots.value.length)) {
-    try {
-      shots.value = [...shots.value, await fromFile(file)];
-    } catch (error) {
-      const text = error instanceof Problem ? t(error.key, error.values) : t("ui.file.damaged", { file: file.name });
-      problems.value = [...problems.value, text];
-    }
+async function read(file: File): Promise<Shot> {
+  try {
+    return await fromFile(file);
+  } catch (error) {
+    throw error instanceof Problem ? error : new Problem("ui.file.damaged", { file: file.name });
   }
-  reading.value = false;
 }

@@ -1,16 +1,18 @@
 /** The questions, a part at a time. Every one may be left open, and open is how each begins. */
 
+import type { Field } from "../../core/schema";
 import { NumberQuestion, YesNoQuestion } from "../components/question";
 import { Again } from "../components/again";
-import { clash, groupsFor, withAnswer } from "../groups";
-import { go, info, part, started } from "../state";
+import { Clash } from "../components/clash";
+import { clash, groupsFor } from "../groups";
+import { go, info, part, started, told } from "../state";
 import { t } from "../words";
 
 export function QuestionsScreen() {
   const groups = groupsFor(info.value);
   const n = Math.min(part.value, groups.length - 1);
   const group = groups[n];
-  const clashing = clash(info.value);
+  const clashing = clash(told.value);
   if (group === undefined) return <></>;
   return (
     <>
@@ -23,7 +25,7 @@ export function QuestionsScreen() {
       {group.questions.map((question) => {
         const Question = question.kind === "yes/no" ? YesNoQuestion : NumberQuestion;
         const change = (answer: boolean | number | null) =>
-          (info.value = withAnswer(info.value, question.field, answer));
+          (info.value = { ...info.value, [question.field]: answer });
         return (
           <Question
             key={question.field} question={question} answer={info.value[question.field]} onAnswer={change}
@@ -31,15 +33,22 @@ export function QuestionsScreen() {
           />
         );
       })}
-      <Onward n={n} last={n === groups.length - 1} blocked={clashing.length > 0} />
+      <Onward n={n} last={n === groups.length - 1} clashing={clashing} />
     </>
   );
 }
 
-function Onward({ n, last, blocked }: { readonly n: number; readonly last: boolean; readonly blocked: boolean }) {
+interface OnwardProps {
+  readonly n: number;
+  readonly last: boolean;
+  readonly clashing: readonly Field[];
+}
+
+function Onward({ n, last, clashing }: OnwardProps) {
+  const blocked = clashing.length > 0;
   return (
     <div class="onward">
-      {blocked && <p class="notice problem" role="alert">{t("ui.questions.clash")}</p>}
+      {blocked && <Clash fields={clashing} />}
       {last || (
         <button type="button" class="main-button" onClick={() => turnTo(n + 1)}>{t("ui.next")}</button>
       )}

@@ -2,14 +2,17 @@
 
 import { ClinicError, type Screening } from "../../core/schema";
 import { Again } from "../components/again";
+import { Clash } from "../components/clash";
 import { LocalHelp } from "../../help/localHelp";
 import { Heat } from "../components/heat";
 import { Details } from "../components/notices";
-import { Origin, Shows } from "../components/origin";
+import { Origin } from "../components/origin";
+import { Shows } from "../components/shows";
 import { Verdict } from "../components/verdict";
 import { Weighed, WhoCase } from "../components/weighed";
 import { weigh } from "../../core/history";
-import { failure, found, go, info, judge, shots, working } from "../state";
+import { clash } from "../groups";
+import { failure, found, go, judge, shots, told, working } from "../state";
 import { t, words } from "../words";
 
 export function ResultScreen() {
@@ -54,7 +57,7 @@ function NoPhoto() {
         <p>{t("ui.result.no_photo.text")}</p>
         <p>{t("decision.care")}</p>
       </section>
-      <WhoCase history={weigh(info.value)} />
+      <WhoCase history={weigh(told.value)} />
       <div class="card"><LocalHelp words={words.value} /></div>
     </>
   );
@@ -62,7 +65,9 @@ function NoPhoto() {
 
 function Failed({ error }: { readonly error: unknown }) {
   const kind = error instanceof ClinicError ? error.kind : null;
-  const key = kind === "HistoryError" ? "ui.questions.clash" : kind === "BundleError" ? "ui.problem.model" : "ui.problem.unforeseen";
+  const clashing = clash(told.value);
+  if (kind === "HistoryError" && clashing.length > 0) return <Clash fields={clashing} />;
+  const key = kind === "BundleError" ? "ui.problem.model" : "ui.problem.unforeseen";
   return (
     <div class="notice problem" role="alert">
       <p>{t(key)}</p>

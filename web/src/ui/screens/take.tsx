@@ -2,9 +2,10 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { Screening } from "../../core/schema";
+import type { TakenPhoto } from "../../takeaway/record";
 import { TakeAlong } from "../../takeaway/takeAlong";
-import { encoded } from "../shots";
-import { found, go, info, made, shots, working } from "../state";
+import { encoded, type Shot } from "../shots";
+import { found, go, made, shots, told, working } from "../state";
 import { t, words } from "../words";
 
 const PHOTO_SIDE = 768; // px of the longer side of a photo that is taken along, as in the Python report
@@ -15,10 +16,10 @@ export function TakeScreen() {
 }
 
 function Taken({ screening, when }: { readonly screening: Screening; readonly when: Date }) {
-  const photo = useFirstPhoto();
+  const photos = usePhotos(shots.value, screening);
   return (
     <>
-      <TakeAlong record={{ screening, info: info.value, made: when, photo }} words={words.value} />
+      <TakeAlong record={{ screening, info: told.value, made: when, photos }} words={words.value} />
       <div class="onward no-print">
         <button type="button" class="quiet" onClick={() => go("result")}>{t("ui.back")}</button>
       </div>
@@ -38,13 +39,30 @@ function Nothing() {
   );
 }
 
-function useFirstPhoto(): string | null {
-  const [photo, setPhoto] = useState<string | null>(null);
-  const first = shots.value[0];
+function usePhotos(taken: readonly Shot[], screening: Screening): readonly TakenPhoto[] {
+  const [photos, setPhotos] = useState<readonly TakenPhoto[]>([]);
   useEffect(() => {
-    if (first !== undefined) void base64(first.photo.pixels as ImageData).then(setPhoto);
-  }, [first]);
-  return photo;
+    let left = false;
+    void written(taken, numbersOf(screening)).then((all) => left || setPhotos(all));
+    return () => { left = true; };
+  }, [taken, screening]);
+  return photos;
+}
+
+/** The numbers, from 1, of the photos that counted; of all where none did, as the result then rests on them. */
+export function numbersOf({ photos }: Pick<Screening, "photos">): readonly number[] {
+  const counted = photos.flatMap((photo, n) => (photo.counted ? [n + 1] : []));
+  return counted.length > 0 ? counted : photos.map((_, n) => n + 1);
+}
+
+/** One after the other: each needs a canvas of its own, and small phones have little memory. */
+async function written(taken: readonly Shot[], numbers: readonly number[]): Promise<readonly TakenPhoto[]> {
+  const all: TakenPhoto[] = [];
+  for (const n of numbers) {
+    const shot = taken[n - 1];
+    if (shot) all.push({ n, jpeg: await base64(shot.photo.pixels as ImageData) });
+  }
+  return all;
 }
 
 async function base64(pixels: ImageData): Promise<string> {
