@@ -297,7 +297,7 @@ def test_everything_can_be_done_by_keyboard(opened: Open) -> None:
     keyboard.type("30")
     to("Not known")
     keyboard.press("ArrowLeft")
-    assert phone.asks("document.activeElement.labels[0].innerText") == "No"
+    phone.page.wait_for_function("document.activeElement.labels?.[0].innerText === 'No'")
     to("See the result")
     keyboard.press("Enter")
     phone.sees("Why it cannot tell")
