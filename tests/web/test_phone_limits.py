@@ -211,7 +211,8 @@ def test_the_kept_page_answers_for_its_own_address_alone(opened: Open) -> None:
         other = phone.page.goto(f"{phone.address}another/page.html")
     assert other is not None
     assert other.status == 404
-    phone.complaints.clear()  # Chromium tells of it
+    phone.page.close()
+    phone.complaints.clear()  # Chromium tells of it, and of the icon that it asks for
 
 
 def _new_version(site: Path) -> None:
