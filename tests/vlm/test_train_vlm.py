@@ -44,8 +44,11 @@ def test_the_loss_is_that_of_the_whole_logits(data: Drawn) -> None:
     """The head sees the learned places alone; here it sees all, and every term is a sum over examples and tokens."""
     model, tokenizer = base()
     answers, weight = answer_ids(tokenizer), 2.0
-    examples = Examples(recipe(), data.side(), tokenizer, model.config, FREQUENCIES).batch(0)
-    assert {one.first >= 0 for one in examples} == {True, False}
+    batch_at = Examples(recipe(), data.side(), tokenizer, model.config, FREQUENCIES).batch
+    examples = [one for step in range(12) for one in batch_at(step)]
+    openings = [one.ids[one.first] for one in examples if one.first >= 0]
+    assert {opening in answers for opening in openings} == {True, False}  # a yes or no, and a refusal
+    assert len(openings) < len(examples)
     batch = batch_of(examples, data.features, tokenizer.pad_token_id, "cpu")
     with torch.no_grad():
         found = float(Lesson(model, answers, weight)(**batch))
@@ -54,12 +57,11 @@ def test_the_loss_is_that_of_the_whole_logits(data: Drawn) -> None:
     total = 0.0
     for row, one in enumerate(examples):
         learned = [place for place, label in enumerate(one.labels) if label != IGNORED]
-        words = []
-        for place in learned:
-            before = logits[row, place - 1]
-            pair = before[list(answers)]
-            words.append(-(torch.logsumexp(pair, 0) if place == one.first else before[one.labels[place]]))
-        total += float(torch.stack(words).mean())
+        words = [-logits[row, place - 1, one.labels[place]] for place in learned if place != one.first]
+        total += float(torch.stack(words).mean()) if words else 0.0
+        if one.first >= 0:
+            before, said = logits[row, one.first - 1], one.ids[one.first]
+            total -= weight * float(before[list(answers)].logsumexp(0) if said in answers else before[said])
         for point in one.points:
             yes, no = logits[row, point.place][list(answers)]
             target = torch.tensor(point.chance)

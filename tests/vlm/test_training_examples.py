@@ -16,6 +16,7 @@ from mpoxlens.vlm.instructions.templates import topics
 from mpoxlens.vlm.partial import heard
 from mpoxlens.vlm.posterior import posterior
 from mpoxlens.vlm.prompts import IGNORED, answer_ids
+from mpoxlens.vlm.reader import REFUSAL
 from mpoxlens.vlm.recipe import VlmRecipe, load
 from mpoxlens.vlm.vignettes import from_seed
 
@@ -62,9 +63,15 @@ def test_held_out_wordings_never_come(data: Drawn, pair: Any) -> None:
     assert not any(text.split("<|im_end|>")[1].endswith(f"\n{q}") for text in asked for q in held_out)
 
 
-def test_the_first_token_of_an_answer_is_a_yes_or_a_no(data: Drawn, pair: Any) -> None:
+def test_an_answer_begins_with_a_yes_a_no_or_a_refusal(data: Drawn, pair: Any) -> None:
     drawn_ = drawn_batches(examples(data, pair), 20)
-    asked = [one for one in drawn_ if one.first >= 0]
+    refused = [one for one in drawn_ if one.first >= 0 and not one.points]
+    assert refused
+    for one in refused:
+        words = pair[1].decode(one.labels[one.first :])
+        assert words.startswith(REFUSAL)
+        assert one.labels[one.first - 1] == IGNORED
+    asked = [one for one in drawn_ if one.first >= 0 and one.points]
     assert len(asked) == round(0.7 * 8) * 10  # windows of eight examples
     for one in asked:
         assert one.ids[one.first] in answer_ids(pair[1])

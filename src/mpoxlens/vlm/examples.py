@@ -19,6 +19,7 @@ from mpoxlens.vlm.instructions.photographs import BARE
 from mpoxlens.vlm.instructions.templates import Asked, ask
 from mpoxlens.vlm.partial import Heard, Point, heard, points_of
 from mpoxlens.vlm.prompts import IGNORED, Turn, conversation, training_ids
+from mpoxlens.vlm.reader import REFUSAL
 from mpoxlens.vlm.recipe import TrainRecipe, VlmRecipe
 from mpoxlens.vlm.teacher import Teacher
 from mpoxlens.vlm.words import draw_wording, history_text
@@ -35,8 +36,8 @@ class Example:
     ids: tuple[int, ...]
     labels: tuple[int, ...]  # IGNORED where nothing is learned
     shown: Shown | None = None
-    first: int = -1  # place of the "Yes" or "No" that the answer begins with; -1 where mpox is not asked for
-    points: tuple[Point, ...] = ()  # of such an answer, the last of them where it begins
+    first: int = -1  # place of the yes, the no or the refusal that the answer begins with; -1 where it is another
+    points: tuple[Point, ...] = ()  # of a yes or a no, the last of them where it begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +183,9 @@ class Examples:
         key = Picture.of(one).key
         views = 1 if one.kind == "quality" else self.side.features.views(key)  # a variant has another quality
         view = int(self._rng(_VIEW, epoch, index).integers(views))
-        return Example(*self._tokens(one.question, one.history, one.answer), Shown(key, view))
+        ids, labels = self._tokens(one.question, one.history, one.answer)
+        first = _first(labels) if one.answer.startswith(REFUSAL) else -1
+        return Example(ids, labels, Shown(key, view), first)
 
     def _tokens(self, question: str, history: str, answer: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         turns = [*conversation(question, history), Turn("assistant", answer)]

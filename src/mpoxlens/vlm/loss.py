@@ -20,7 +20,7 @@ class Lesson(nn.Module):
     """The model with its loss."""
 
     def __init__(self, model: MpoxVlm, answers: tuple[int, int], weight: float) -> None:
-        """Take the ids of "Yes" and "No", and the weight of the yes or no against the words."""
+        """Take the ids of "Yes" and "No", and the weight of how an answer begins against the words."""
         super().__init__()
         self.model, self.answers, self.weight = model, answers, weight
 
@@ -38,15 +38,15 @@ class Lesson(nn.Module):
     ) -> Tensor:
         """Return the loss, a mean over examples.
 
-        Of the words: the mean cross entropy over an answer's tokens. Where mpox is asked for, the first token counts
-        there as "a yes or a no", and which of the two is the other loss's business: at each point, binary cross
-        entropy against what P(yes) shall be there.
+        Of the words: the mean cross entropy over an answer's tokens. Where mpox is asked for, the first token counts by
+        itself, as a refusal or as "a yes or a no"; which of the latter is the business of the points: at each, binary
+        cross entropy against what P(yes) shall be there.
 
         Args:
             input_ids: [B, L].
             attention_mask: [B, L].
             labels: [B, L] the tokens to learn, IGNORED elsewhere.
-            first: [B] place of the yes or no, -1 where mpox is not asked for.
+            first: [B] place of the yes, the no or the refusal; -1 where mpox is not asked for.
             points: [P, 2] row and place of each token at which P(yes) is learned.
             chance: [P] what it shall be.
             share: [P] of an answer's weight.
@@ -62,22 +62,23 @@ class Lesson(nn.Module):
         yes = functional.binary_cross_entropy_with_logits(
             odds[:, 0] - odds[:, 1], chance[own], share[own], reduction="sum"
         )
-        nll = self._words(hidden, labels[:, shared:], first - shared)
-        total: Tensor = (nll + self.weight * yes) / len(input_ids)
+        words, openings = self._said(hidden, labels[:, shared:], first - shared)
+        total: Tensor = (words + self.weight * (openings + yes)) / len(input_ids)
         return total
 
-    def _words(self, hidden: Tensor, labels: Tensor, first: Tensor) -> Tensor:
-        """Return the sum over rows of the mean cross entropy of an answer's tokens."""
+    def _said(self, hidden: Tensor, labels: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
+        """Return two sums over rows: of the mean cross entropy of an answer's words, and of that of its opening."""
         learned = labels[:, 1:] != IGNORED  # what the token before each place has to foretell
         row, place = learned.nonzero(as_tuple=True)  # [M]
         state = hidden[:, :-1][learned]  # [M, W]: the head is dear, so it sees only these
         logits = self.model.language.lm_head(state).float()  # [M, V]
-        nll = functional.cross_entropy(logits, labels[:, 1:][learned], reduction="none")  # [M]
+        token = labels[:, 1:][learned]  # [M]
+        nll = functional.cross_entropy(logits, token, reduction="none")  # [M]
         opening = place + 1 == first[row]  # [M]
-        pair = logits[opening][:, list(self.answers)]  # [F, 2]
-        neither = logits[opening].logsumexp(1) - pair.logsumexp(1)  # -log P(yes or no)
-        nll = nll.masked_scatter(opening, neither)
-        return (nll / learned.sum(1).clamp(min=1)[row]).sum()
+        answered = torch.isin(token, torch.tensor(self.answers, device=token.device))  # [M]
+        neither = logits.logsumexp(1) - logits[:, list(self.answers)].logsumexp(1)  # [M] -log P(yes or no)
+        words = (learned.sum(1) - (first >= 0).long()).clamp(min=1)[row]  # [M]
+        return (nll / words)[~opening].sum(), torch.where(answered, neither, nll)[opening].sum()
 
     def _hidden(self, words: Tensor, mask: Tensor, shared: int) -> Tensor:
         """Return last hidden states [B, L - S, W] after the S tokens that all rows begin with, which are read once."""

@@ -91,7 +91,7 @@ class TrainRecipe:
     inverse_penalty: float = 0.0
     """C of the teacher's logistic regression; 0 has it chosen by cross-validation inside what it learns from."""
     weight_answer: float = 2.0
-    """Weight of the yes or no against the words of the answer."""
+    """Weight of how an answer begins, and of the yes or no, against its words."""
     so_far: float = 2.0
     """Weight of what P(yes) shall be after each answer of a history, all together, against that of the last."""
     profile: str = "2022"
