@@ -75,3 +75,9 @@ def test_every_module_of_the_clinic_is_under_both_contracts() -> None:
     verbs = {"cli", "cli_data", "cli_explain", "cli_takeaway", "cli_vision", "cli_vlm", "cli_web"}
     doors = verbs | {"__init__", "__main__", "bundles"}
     assert {f"mpoxlens.{name}" for name in found - workshop - extra - doors} == sources[CLINIC]
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """Run by themselves both pass, and together pytest finds neither."""
+    names = [path.stem for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert not {name for name in names if names.count(name) > 1}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from two_processes import RATES, half_base
+from two_vlm_processes import RATES, half_base
 from vlm_data import base, drawn, recipe
 
 from mpoxlens.vlm import stages, train
@@ -30,7 +30,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("two")
     launch = [Path(sys.executable).with_name("accelerate"), "launch", "--config_file", RECIPES / "accelerate-fsdp.yaml"]
     free = ["--main_process_port", "0"]
-    command = [*launch, "--num_processes", "2", *free, HERE / "two_processes.py", out]
+    command = [*launch, "--num_processes", "2", *free, HERE / "two_vlm_processes.py", out]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
