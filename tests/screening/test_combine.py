@@ -134,6 +134,14 @@ def test_healthy_skin_does_not_stand_for_a_photograph_that_was_set_aside(tiny_pa
     assert [reason.code for reason in outvoted.reasons] == ["photos_disagree"]
 
 
+def test_healthy_skin_does_not_stand_for_a_file_that_could_not_be_read() -> None:
+    doubt = combine(SPEC, [shot(-4)], unread=1).doubt
+    assert doubt is not None
+    assert doubt.code == "photo_left_out"
+    assert combine(SPEC, [shot(-4)]).doubt is None
+    assert combine(SPEC, [shot(4)], unread=1).doubt is None
+
+
 def test_names_and_hashes_are_joined(tiny_path: Path) -> None:
     found = concluded(tiny_path, shot(4), shot(0, REFUSED), acute_rash=True)
     assert isinstance(found, JointScreening)

@@ -65,8 +65,14 @@ class JointScreening(Screening):
     photos: tuple[Examined, ...]
 
 
-def combine(spec: Spec, shots: Sequence[Examined]) -> Combined:
-    """Combine at least one photograph; those that count, else the usable ones, else all are used."""
+def combine(spec: Spec, shots: Sequence[Examined], unread: int = 0) -> Combined:
+    """Combine at least one photograph; those that count, else the usable ones, else all are used.
+
+    Args:
+        spec: of the bundle.
+        shots: what was looked at.
+        unread: how many more the person gave that could not be read.
+    """
     usable = [shot for shot in shots if shot.gate.usable]
     familiar = [shot for shot in usable if shot.counts]
     used = familiar or usable or shots
@@ -76,15 +82,15 @@ def combine(spec: Spec, shots: Sequence[Examined]) -> Combined:
     odds = float(each.mean())
     return Combined(
         gate=used[0].gate if usable else _refused_gate(shots),
-        doubt=_hidden(spec, each, len(shots)) if familiar else next((shot.strange for shot in usable), None),
+        doubt=_hidden(spec, each, len(shots) + unread) if familiar else next((shot.strange for shot in usable), None),
         odds=odds,
         drawn=np.mean([spec.calibration.drawn(shot.found.logits, positive) for shot in used], axis=0),
         classification=_together(spec, used, odds),
     )
 
 
-def _hidden(spec: Spec, each: Doubles, shots: int) -> Reason | None:
-    """Say where a lesion may hide behind a mean of "other": in one that counts, or in one of `shots` that does not."""
+def _hidden(spec: Spec, each: Doubles, given: int) -> Reason | None:
+    """Say where a lesion may hide behind a mean of "other": in one that counts, or in one of `given` that does not."""
 
     def says(odds: float | Doubles) -> str | None:
         return side(float(sigmoid(np.asarray(odds))), spec.conformal, spec.operating_point)
@@ -93,7 +99,7 @@ def _hidden(spec: Spec, each: Doubles, shots: int) -> Reason | None:
         return None
     if any(says(odds) == "mpox" for odds in each):
         return PHOTOS_DISAGREE
-    return PHOTO_LEFT_OUT if len(each) < shots else None
+    return PHOTO_LEFT_OUT if len(each) < given else None
 
 
 def _refused_gate(shots: Sequence[Examined]) -> Gate:

@@ -111,8 +111,13 @@ class Screener:
             ready = self._try(photo)
             yield ready if isinstance(ready, Refused) else self._examined(ready)
 
-    def conclude(self, shots: Sequence[Examined], info: ClinicalInfo = UNKNOWN) -> Screening:
+    def conclude(self, shots: Sequence[Examined], info: ClinicalInfo = UNKNOWN, unread: int = 0) -> Screening:
         """Conclude from photographs of one person that were looked at, and answers.
+
+        Args:
+            shots: of `examine`.
+            info: the answers.
+            unread: how many more there were that could not be read; a lesion may be in those.
 
         Raises:
             PhotoError: there is none.
@@ -121,7 +126,7 @@ class Screener:
         if not shots:
             raise PhotoError("no photo", "a screening needs at least one", "take a photo of the rash")
         info = check_info(info)
-        return self._conclude(shots, weigh(info, self.table), info.contact_21_days)
+        return self._conclude(shots, weigh(info, self.table), info.contact_21_days, unread)
 
     def screen_many(
         self, photos: Iterable[str | Path | Refused], info: ClinicalInfo = UNKNOWN, *, workers: int = WORKERS
@@ -186,9 +191,11 @@ class Screener:
         strange = gate.strange(found.ood_score, self.bundle.spec.ood.threshold)
         return Examined(ready.name, ready.sha256, ready.gate, strange, found)
 
-    def _conclude(self, shots: Sequence[Examined], history: History, contact: bool | None) -> Screening:
+    def _conclude(
+        self, shots: Sequence[Examined], history: History, contact: bool | None, unread: int = 0
+    ) -> Screening:
         spec = self.bundle.spec
-        together = combine(spec, shots)
+        together = combine(spec, shots, unread)
         photo_probability, photo_interval = _estimate(together.odds, together.drawn, 0.0)
         probability, interval = _estimate(together.odds, together.drawn, math.log(history.likelihood_ratio))
         numbers = Numbers(

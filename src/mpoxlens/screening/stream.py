@@ -83,7 +83,7 @@ def stream_together(
 ) -> Tally:
     """Screen photographs of one person to one result and print it; the arguments are those of `stream`.
 
-    What cannot be read is refused with one line each; the rest is screened without it.
+    What cannot be read is refused with one line each; the rest is screened without it, and never to "unlikely".
     """
     tally, shots = Tally(), []
     out, err = PipeConsole(highlight=False), PipeConsole(stderr=True, highlight=False)
@@ -96,7 +96,7 @@ def stream_together(
             else:
                 shots.append(one)
     if shots:
-        found = screener.conclude(shots, info)
+        found = screener.conclude(shots, info, unread=tally.refused)
         _show(found, out, err, alone=True, as_json=as_json)
         tally.count(found, keep=keep)
     return tally
