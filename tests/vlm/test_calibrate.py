@@ -35,11 +35,14 @@ def test_rules_are_those_of_a_rash_and_hold_for_no_and_yes() -> None:
     fold, turn = np.arange(90) // 6 % 3, np.zeros(90, np.int64)
     alone = Predictions(("mpox", "other"), names, np.int64(~mpox), names, fold, turn, logits, np.zeros(90))
     recipe = VlmRecipe(Path("x.toml"), rules=RulesRecipe(sensitivity=0.8))
-    rules = calibrated_rules(recipe, Manifest(Path(), records), alone)
+    told = rng.normal(0, 1, 90) + np.where(mpox, 4, -4)
+    rules = calibrated_rules(recipe, Manifest(Path(), records), alone, dict(zip(names, told.tolist(), strict=True)))
 
     rash = np.array([name != "healthy" for name in label])
     ours = [names[i] for i in np.flatnonzero(rash)]
-    expected = fit_calibration(logits[rash], mpox[rash], 0, ours, recipe.train.seed)
+    pairs = np.stack([told, 0 * told], axis=1).astype(np.float32)
+    both = np.concatenate([logits[rash], pairs[rash]])
+    expected = fit_calibration(both, np.tile(mpox[rash], 2), 0, ours * 2, recipe.train.seed, repeats=2)
     assert rules.calibration == expected
     no_yes = logits[:, ::-1]  # as asking has them
     turned = rules.calibration.probabilities(no_yes, POSITIVE)[:, POSITIVE]

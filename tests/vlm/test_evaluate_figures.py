@@ -75,9 +75,11 @@ def test_predictions_of_other_photographs_or_labels_are_refused() -> None:
 
 
 def test_a_fold_is_calibrated_by_the_others_alone(forty: Scores) -> None:
-    rules = rules_by_fold(forty)
-    moved = forty.saying(np.where(forty.fold == 0, forty.log_odds + 5, forty.log_odds))
-    again = rules_by_fold(moved)
+    told = 2 * forty.log_odds
+    rules = rules_by_fold(forty, told)
+    first = forty.fold == 0
+    moved = forty.saying(np.where(first, forty.log_odds + 5, forty.log_odds))
+    again = rules_by_fold(moved, np.where(first, told - 5, told))
     assert again[0].calibration == rules[0].calibration
     assert again[1].calibration != rules[1].calibration
     one = rules[1].calibration

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,8 +92,16 @@ class Rules:
     conformal: Conformal
 
 
-def fit_rules(judged: Judged, rows: Flags, goals: Goals, seed: int, refits: int = REFITS) -> Rules:
-    """Fit calibration, operating point and prediction set on the given rows, among those with a rash.
+def fit_rules(
+    judged: Judged,
+    rows: Flags,
+    goals: Goals,
+    seed: int,
+    refits: int = REFITS,
+    *,
+    calibration: Calibration | None = None,
+) -> Rules:
+    """Fit calibration, unless it is given, operating point and prediction set on some rows, among those with a rash.
 
     Raises:
         DataError: a class has no photograph among them.
@@ -105,7 +113,8 @@ def fit_rules(judged: Judged, rows: Flags, goals: Goals, seed: int, refits: int 
         raise DataError("predictions", why, "take fewer folds, or add photographs")
     clusters = [judged.cluster[i] for i in use]
     repeats = len(np.unique(judged.turn[use]))
-    calibration = fit_calibration(logits, positive, judged.positive, clusters, seed, refits, repeats)
+    if calibration is None:
+        calibration = fit_calibration(logits, positive, judged.positive, clusters, seed, refits, repeats)
     p = calibration.probabilities(logits, judged.positive)[:, judged.positive]
     if goals.certainty:
         threshold = careful_operating_point(p, positive, goals.sensitivity, clusters, goals.certainty, seed)
@@ -151,10 +160,10 @@ def apply_rules(judged: Judged, rules: Rules) -> CrossFitted:
     )
 
 
-def cross_fit(judged: Judged, goals: Goals, seed: int) -> CrossFitted:
-    """Apply to every fold of a repeat the rules fitted on that repeat's other folds."""
+def cross_fit(judged: Judged, goals: Goals, seed: int, fit: Callable[..., Rules] = fit_rules) -> CrossFitted:
+    """Apply to every fold of a repeat the rules fitted on that repeat's other folds, by `fit_rules` or its like."""
     parts, order = [], []
-    for rows, rules in _by_fold(judged, goals, seed):
+    for rows, rules in _by_fold(judged, goals, seed, fit):
         parts.append(apply_rules(replace(judged, logits=judged.logits[rows]), rules))
         order.append(rows)
     back = np.argsort(np.concatenate(order))
@@ -176,8 +185,10 @@ def calibrated(p: Predictions, without: Sequence[str]) -> Predictions:
     return replace(p, logits=logits)
 
 
-def _by_fold(judged: Judged, goals: Goals, seed: int) -> Iterator[tuple[Rows, Rules]]:
+def _by_fold(
+    judged: Judged, goals: Goals, seed: int, fit: Callable[..., Rules] = fit_rules
+) -> Iterator[tuple[Rows, Rules]]:
     """Give the rows of each fold of each repeat, and the rules fitted on the repeat's other folds."""
     for r, k in sorted(set(zip(judged.turn.tolist(), judged.fold.tolist(), strict=True))):
         rows = np.flatnonzero((judged.turn == r) & (judged.fold == k))
-        yield rows, fit_rules(judged, (judged.turn == r) & (judged.fold != k), goals, seed, refits=0)
+        yield rows, fit(judged, (judged.turn == r) & (judged.fold != k), goals, seed, refits=0)

@@ -122,7 +122,10 @@ def fit_all(recipe_path: Path, data: Path, instructions: Path, out: Path, featur
         _, _, side = learn(work, np.arange(len(work.manifest.records)), out / "final", "all folds")
         folder = out / "final" / ADAPTER
         if is_main():
-            write_rules(replace(calibrated_rules(work.recipe, work.manifest, alone), ood=_ood(side, alone)), folder)
+            told = read_table(out / TOLD, MEND)
+            odds = dict(zip(told["sha256"].to_pylist(), told["log_odds"].to_pylist(), strict=True))
+            rules = calibrated_rules(work.recipe, work.manifest, alone, odds)
+            write_rules(replace(rules, ood=_ood(side, alone)), folder)
     return folder
 
 

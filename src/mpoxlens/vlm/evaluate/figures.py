@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,7 @@ class _Known:
 
     rows: Sequence[Answered]
     alone: Scores
+    histories: Sequence[Answered]  # the rows with a history, in the order of `alone`
     rules: Mapping[int, Rules]
     others: Mapping[str, Mapping[str, float]]  # by sha256
     frequencies: Frequencies
@@ -65,7 +66,7 @@ class _Known:
         return [row for row in self.rows if row.asked.test in tests]
 
     def told(self, rows: Sequence[Answered]) -> Doubles:
-        """Return the log-odds that people would be told, calibrated on photographs alone."""
+        """Return the log-odds that people would be told."""
         return calibrated_odds(_odds(rows), np.array([row.asked.fold for row in rows]), self.rules)
 
     def exact(self, alone: Doubles, rows: Sequence[Answered]) -> Doubles:
@@ -94,14 +95,15 @@ def figures(
         DataError: a photograph was asked about without a history, or a rival did not judge the same photographs.
     """
     alone = _scores([row for row in rows if row.asked.test == "alone"])
-    known = _Known(rows, alone, rules_by_fold(alone), others, frequencies, profile)
+    told = _with_history(rows, alone)
+    known = _Known(rows, alone, told, rules_by_fold(alone, _odds(told)), others, frequencies, profile)
     found = {"accuracy": _accuracy(known, rivals), "histories": _histories(known)}
     found |= {"consistency": _consistency(known), "refusal": _refusal(known), "phantoms": _phantoms(known)}
     return found | ({"ablations": _ablations(alone, rivals)} if rivals.ablations else {})
 
 
 def _accuracy(known: _Known, rivals: Rivals) -> dict[str, Any]:
-    alone, told = known.alone, _with_history(known)
+    alone, told = known.alone, known.histories
     flat = np.full(len(told), float(logit(1 / (1 + len(next(iter(known.others.values())))))))
     even = _even(known)
     judges = {
@@ -117,7 +119,7 @@ def _accuracy(known: _Known, rivals: Rivals) -> dict[str, Any]:
 
 
 def _histories(known: _Known) -> dict[str, Any]:
-    told, alone = _with_history(known), known.alone
+    told, alone = known.histories, known.alone
     photo = calibrated_odds(alone.log_odds, alone.fold, known.rules)
     share = np.array([len(list(answers(row.asked.history))) / len(questions()) for row in told])
     exact, model = known.exact(photo, told), known.told(told)
@@ -205,21 +207,21 @@ def _scores(rows: Sequence[Answered]) -> Scores:
     return Scores(sha256, label, cluster, np.array([one.fold for one in told]), _odds(rows))
 
 
-def _with_history(known: _Known) -> list[Answered]:
+def _with_history(rows: Sequence[Answered], alone: Scores) -> list[Answered]:
     """Return the rows with a history in the order of the photographs."""
-    found = {row.asked.sha256: row for row in known.of("history")}
-    missing = [sha for sha in known.alone.sha256 if sha not in found]
+    found = {row.asked.sha256: row for row in rows if row.asked.test == "history"}
+    missing = [sha for sha in alone.sha256 if sha not in found]
     if missing:
         why = "no history could be drawn for its label"
         raise DataError(f"photograph {missing[0][:16]}", why, "leave labels without frequencies out of the recipe")
-    return [found[sha] for sha in known.alone.sha256]
+    return [found[sha] for sha in alone.sha256]
 
 
 def _even(known: _Known) -> _Known:
     """Return the same with what is not mpox shared out evenly, whatever the photograph shows."""
     rest = next(iter(known.others.values()))
     others = {sha: dict.fromkeys(rest, 1 / len(rest)) for sha in known.alone.sha256}
-    return _Known(known.rows, known.alone, known.rules, others, known.frequencies, known.profile)
+    return replace(known, others=others)
 
 
 def _odds(rows: Sequence[Answered]) -> Doubles:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mpoxlens.errors import DataError
-from mpoxlens.evaluation.crossfit import Goals, Judged, Rules, cross_fit, fit_rules
+from mpoxlens.evaluation.crossfit import Goals, Judged, Rules, cross_fit
 from mpoxlens.evaluation.metrics import Doubles, Flags
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.rules import MAX_LOG_ODDS
 from mpoxlens.vision.scores import mean_of_repeats, mpox_scores
+from mpoxlens.vlm.calibrate import fit_twice
 from mpoxlens.vlm.instructions.histories import POSITIVE
 from mpoxlens.vlm.instructions.photographs import BARE
 
@@ -84,15 +85,19 @@ def shares(word: Mapping[str, float]) -> dict[str, float]:
     return {label: p / sum(rest.values()) for label, p in rest.items()}
 
 
-def rules_by_fold(alone: Scores) -> dict[int, Rules]:
-    """Return for each fold the rules fitted on the other folds.
+def rules_by_fold(alone: Scores, told: Doubles) -> dict[int, Rules]:
+    """Return for each fold the rules fitted on the other folds, as an adapter's are.
+
+    Args:
+        alone: of the photographs alone.
+        told: [N] log-odds of the same with a history.
 
     Raises:
         DataError: mpox or what is not mpox has no photograph there.
     """
     judged = alone.judged()
     folds = np.unique(alone.fold).tolist()
-    return {k: fit_rules(judged, alone.fold != k, GOALS, SEED, refits=0) for k in folds}
+    return {k: fit_twice(judged, alone.fold != k, GOALS, SEED, refits=0, told=told) for k in folds}
 
 
 def calibrated_odds(log_odds: Doubles, fold: np.ndarray, rules: Mapping[int, Rules]) -> Doubles:
