@@ -28,6 +28,7 @@ OUTSIDE = {
     "benchmarks/": "one script a claim; results/ has what they measured",
     "docs/": "tutorial, how-to, reference, explanation; insert_*.py keep them true",
     "examples/": "short scripts that tests run",
+    "samples/android/": "an Android sample in Kotlin: LiteRT and ExecuTorch behind one interface",
     "tests/": "mirrors src/",
     ".ci/run": "all checks on a bare machine",
     "INTENDED_USE.md": "for what, not for what, known limits, privacy",
