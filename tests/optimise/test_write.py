@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx as onnx_format
 import pytest
 import torch
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ from mpoxlens.errors import BundleError, DataError, MissingExtraError, TrainingE
 from mpoxlens.optimise import onnx, parity, precision, write
 from mpoxlens.optimise.optimise_command import optimise
 from mpoxlens.optimise.parity import Checked
+from mpoxlens.optimise.qat_settings import Settings
 from mpoxlens.optimise.runtimes import load
 from mpoxlens.optimise.source import MIN_CALIBRATION, Photographs, Source, calibration_inputs, learned_from, open_source
 from mpoxlens.schema import ImageRecord
@@ -99,6 +101,23 @@ def test_what_differs_is_not_written(source: Source, checked: Checked, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_readied_for_int8_is_written_as_static_int8_is(
+    source: Source, checked: Checked, tmp_path: Path
+) -> None:
+    """And compared with the network that it began as; the description tells how it came to be."""
+    learned = learned_from(source.spec, photographs(40), Path("work"))
+    ranges = calibration_inputs(source.spec, learned)
+    tuned = write.tuned_for(source, learned, ranges, Settings(epochs=1, batch=20), tmp_path)
+    done = write.write_variant(source, precision.write, "onnx", "qat-int8", ranges, checked, tmp_path, tuned)
+    about = json.loads(done.about.read_text())
+    assert done.file.name == "tiny-qat-int8.onnx"
+    assert (about["precision"], about["tuned"]["epochs"], about["tuned"]["photographs"]) == ("qat-int8", 1, 40)
+    assert about["parity"]["max_difference"] == pytest.approx(done.found.max_difference, abs=1e-5)
+    names = {initializer.data_type for initializer in onnx_format.load(str(done.file)).graph.initializer}
+    assert onnx_format.TensorProto.INT8 in names
+    assert (tmp_path / "tiny-qat" / "checkpoint.pt").is_file()
+
+
 def test_ranges_come_from_the_training_side_alone(source: Source) -> None:
     """Of 60 photographs the bundle learned from 40; a photograph that it has not seen changes nothing."""
     learned = learned_from(source.spec, photographs(60), Path("work"))
@@ -132,7 +151,7 @@ def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(
         MissingExtraError, match=r"--to litert: .*litert_torch; install it with: pip install 'mpoxlens\["
     ):
-        write._writer("litert")
+        write.writer_of("litert")
 
 
 def test_the_verb_writes_from_a_workspace(run: Path, tmp_path: Path) -> None:

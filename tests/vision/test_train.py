@@ -47,6 +47,8 @@ def test_a_run_ends_in_a_bundle_that_verifies_and_runs(finished: Path) -> None:
     out = bundle.run(np.zeros((2, 3, 64, 64), np.float32))
     assert bundle.spec.name == "drawn"
     np.testing.assert_allclose(out.cam.mean(axis=(2, 3)), out.logits, atol=1e-5)  # the map sums to the score
+    assert bundle.spec.map is not None
+    assert bundle.spec.map.inputs == 40
 
 
 def test_what_the_verb_prints_when_it_is_done(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPar
 from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
 from executorch.exir import to_edge_transform_and_lower
 from torch import Tensor, nn
+from torch.fx import Node
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from mpoxlens.errors import DataError
@@ -58,11 +59,16 @@ def write(model: Classifier, size: int, precision: str, calibration: Floats | No
 def _quantised(model: nn.Module, sample: tuple[Tensor, ...], calibration: Floats) -> nn.Module:
     """Return the graph with int8 convolutions; the first ones and the head stay float, as in the ONNX file."""
     quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
-    for name in kept_float(model):
-        quantizer.set_module_name(name, None)
+    kept = set(kept_float(model))
+    quantizer.set_filter_function(lambda node: not kept & _modules_of(node))
     prepared = prepare_pt2e(torch.export.export(model, sample, strict=False).module(), quantizer)
     with torch.no_grad():
         for photo in calibration:
             prepared(torch.from_numpy(photo[None]))
     converted: nn.Module = convert_pt2e(prepared)
     return converted
+
+
+def _modules_of(node: Node) -> set[str]:
+    """Return the names of the modules that a node of the graph comes from, from the outermost to the innermost."""
+    return {name.removeprefix("L['self'].") for name, _ in node.meta.get("nn_module_stack", {}).values()}

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from mpoxlens.cli_data import workshop
+from mpoxlens.optimise.prove_command import VERBS as PROVE_VERBS
+from mpoxlens.optimise.qat_settings import Settings
 
 FOLDER = click.Path(path_type=Path)
 TO = ("onnx", "litert", "executorch")
-PRECISIONS = ("fp32", "fp16", "dynamic-int8", "static-int8")
+QAT = "qat-int8"
+PRECISIONS = ("fp32", "fp16", "dynamic-int8", "static-int8", QAT)
 EPILOG = """\b
 Exit codes: 0 done; 2 nothing could be done, or the file is too far from the float network and was not written;
 130 stopped with Ctrl-C."""
@@ -24,10 +29,32 @@ Exit codes: 0 done; 2 nothing could be done, or the file is too far from the flo
 @click.option("--data", type=FOLDER, required=True, help="Workspace that the run was trained on: ranges come from it.")
 @click.option("--check", type=FOLDER, help="Workspace to compare on, instead of the one of --data.")
 @click.option("--out", type=FOLDER, required=True, help="Folder for the file and its description.")
-def optimise(run: Path, to: str, precision: str, data: Path, check: Path | None, out: Path) -> None:
+@click.option("--epochs", type=click.IntRange(1), default=Settings.epochs, show_default=True, help="Of qat-int8.")
+@click.option("--batch", type=click.IntRange(1), default=Settings.batch, show_default=True, help="Of qat-int8.")
+@click.option(
+    "--lr",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=Settings.lr,
+    show_default=True,
+    help="Learning rate of qat-int8.",
+)
+@click.option("--seed", type=click.IntRange(0), default=Settings.seed, show_default=True, help="Of qat-int8.")
+def optimise(
+    run: Path,
+    to: str,
+    precision: str,
+    data: Path,
+    check: Path | None,
+    out: Path,
+    **training: Any,
+) -> None:
     """Write a trained model for a runtime and a precision, once it is shown to agree with the float network."""
+    ctx = click.get_current_context()
+    given = [name for name in training if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given and precision != QAT:
+        raise click.UsageError(f"--{given[0]} is a setting of --precision {QAT}")
     writing = workshop("mpoxlens.optimise.write", "mpoxlens optimise", "train")
-    writing.show(writing.write(run, to, precision, data, check, out))
+    writing.show(writing.write(run, to, precision, data, check, out, Settings(**training)))
 
 
 @click.command(epilog=EPILOG)
@@ -46,4 +73,4 @@ def benchmark(files: Sequence[Path], threads: str, runs: int, out: Path | None, 
     measuring.show(measuring.benchmark(files, numbers, runs), as_json=as_json, out=out)
 
 
-VERBS = (optimise, benchmark)
+VERBS = (optimise, benchmark, *PROVE_VERBS)

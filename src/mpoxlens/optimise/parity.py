@@ -35,6 +35,7 @@ BARS = {
     "fp16": Bar(0.005, 0.98),
     "dynamic-int8": Bar(0.03, 0.95),
     "static-int8": Bar(0.03, 0.95),
+    "qat-int8": Bar(0.03, 0.95),
 }
 
 
@@ -64,11 +65,15 @@ class Parity:
     delta_sensitivity: Figure  # at the operating point
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return it for JSON; None for what is no number."""
         plain = {name: value for name, value in vars(self).items() if not isinstance(value, Figure)}
-        rounded = {name: round(value, 5) if isinstance(value, float) else value for name, value in plain.items()}
+        rounded = {name: _rounded(value) if isinstance(value, float) else value for name, value in plain.items()}
         deltas = {name: getattr(self, name).to_dict() for name in ("delta_auroc", "delta_sensitivity")}
         return rounded | deltas
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 5) if np.isfinite(value) else None
 
 
 def float_outputs(model: Classifier, batch: Floats) -> Outputs:
@@ -106,6 +111,15 @@ def compare(full: Outputs, small: Outputs, golden: tuple[Outputs, Outputs], spec
     )
 
 
+def area(spec: Spec, out: Outputs, checked: Checked) -> Figure:
+    """Return the AUROC among people with a rash, with its 95 % interval by cluster; NaN where a class is missing."""
+    rows = np.flatnonzero(checked.asked)
+    if not len(rows):
+        return Figure(float("nan"), float("nan"), float("nan"))
+    draws = Draws.of([checked.clusters[i] for i in rows])
+    return figure(auroc(checked.positive[rows], probability(spec, out)[rows], draws.weights))
+
+
 def _deltas(checked: Checked, before: Doubles, after: Doubles, point: float) -> dict[str, Figure]:
     """Return what AUROC and sensitivity gain from the one to the other, among people with a rash."""
     rows = np.flatnonzero(checked.asked)
@@ -129,12 +143,8 @@ def _sides(spec: Spec, p: Doubles) -> Iterator[str | None]:
     return (side(float(x), spec.conformal, spec.operating_point) for x in p)
 
 
-def require(found: Parity, name: str, precision: str) -> None:
-    """Refuse a file that is too far from the float network.
-
-    Raises:
-        TrainingError: it fails the bar of its precision; the message has the reason.
-    """
+def failings(found: Parity, precision: str) -> list[str]:
+    """Return why a file is too far from the float network for its precision; none where it is near enough."""
     bar = BARS[precision]
     reasons = {
         f"P(mpox) differs by {found.median_difference:.4f} in the median, at most {bar.median} is allowed": not (
@@ -150,7 +160,30 @@ def require(found: Parity, name: str, precision: str) -> None:
             found.unexplained <= MAX_UNEXPLAINED
         ),
     }
-    failed = [reason for reason, fails in reasons.items() if fails]
+    return [reason for reason, fails in reasons.items() if fails]
+
+
+def require(found: Parity, name: str, precision: str) -> None:
+    """Refuse a file that is too far from the float network.
+
+    Raises:
+        TrainingError: it fails the bar of its precision; the message has the reason.
+    """
+    failed = failings(found, precision)
     if failed:
         mend = "it was not written; calibrate with more photographs, or take another precision"
         raise TrainingError(f"{name} in {precision}", "; ".join(failed), mend)
+
+
+def told(found: Parity) -> list[str]:
+    """Return in lines how near a file is to the float network."""
+    p = found
+    return [
+        f"{p.photos} photographs: {p.agreement:.1%} of the decisions agree, {p.same_side:.1%} on the same side",
+        f"|dP(mpox)|: median {p.median_difference:.4f}, max {p.max_difference:.4f}; golden {p.golden_difference:.4f}",
+        f"AUROC {_signed(p.delta_auroc)}; sensitivity {_signed(p.delta_sensitivity)}",
+    ]
+
+
+def _signed(figure: Figure) -> str:
+    return f"{figure.value:+.4f} ({figure.low:+.4f} to {figure.high:+.4f})"

@@ -102,8 +102,10 @@ def _executorch(path: Path, _threads: int) -> Loaded:
         _complete(path, set())
 
     def forward(photo: Floats) -> Sequence[Floats]:
+        # The program owns the file's bytes, and is freed with them unless something holds it; a method does not.
+        kept = program.load_method("forward")  # the same one again
         # The method's outputs lie in memory that its next pass uses again.
-        return [np.array(tensor) for tensor in method.execute([torch.from_numpy(np.ascontiguousarray(photo))])]
+        return [np.array(tensor) for tensor in kept.execute([torch.from_numpy(np.ascontiguousarray(photo))])]
 
     return Loaded(int(method.metadata.input_tensor_meta(0).sizes()[-1]), forward)
 

@@ -13,8 +13,10 @@ from typing import Any
 from rich.console import Console
 
 from mpoxlens.cli_data import workshop
-from mpoxlens.optimise import parity
+from mpoxlens.datasets.progress import progress
+from mpoxlens.optimise import parity, qat
 from mpoxlens.optimise.parity import Checked, Parity
+from mpoxlens.optimise.qat_settings import Settings
 from mpoxlens.optimise.runtimes import RUNTIMES, load
 from mpoxlens.optimise.source import (
     Photographs,
@@ -28,6 +30,8 @@ from mpoxlens.schema import Floats
 from mpoxlens.screening.output import write_whole
 from mpoxlens.vision.data import inputs
 
+QAT, STATIC = "qat-int8", "static-int8"  # the first is written as the second is, of a network readied for it
+DEFAULT = Settings()
 WRITERS = {"onnx": "precision", "litert": "litert", "executorch": "executorch"}
 Writer = Callable[..., bytes]
 
@@ -43,32 +47,48 @@ class Written:
     found: Parity
 
 
-def write(run: Path, to: str, precision: str, data: Path, check: Path | None, out: Path) -> Written:
+def write(
+    run: Path, to: str, precision: str, data: Path, check: Path | None, out: Path, settings: Settings = DEFAULT
+) -> Written:
     """Write `out`/NAME.onnx, .tflite or .pte, and its description in JSON beside it.
 
     Args:
         run: the folder of a run of `mpoxlens train`, or of the bundle in it.
         to: onnx, litert or executorch.
-        precision: fp32, fp16, dynamic-int8 or static-int8.
+        precision: fp32, fp16, dynamic-int8, static-int8 or qat-int8.
         data: the workspace that the run was trained on.
         check: a workspace to compare on, instead of `data`.
-        out: the folder, made if need be.
+        out: the folder, made if need be; qat-int8 keeps its training there, for the other runtimes too.
+        settings: of the training of qat-int8.
 
     Raises:
         MissingExtraError: the runtime's packages are not installed.
         BundleError: no float network, or an operator that the runtime does not take.
         DataError: too few photographs for the ranges.
+        CheckpointError: the training of qat-int8 in `out` is damaged, or of another network or other settings.
         TrainingError: the file is too far from the float network; nothing is written.
     """
-    writer = _writer(to)
+    writer = writer_of(to)
     source = open_source(run)
     found = read_photographs(data)
-    calibration = calibration_inputs(source.spec, learned_from(source.spec, found, data))
+    learned = learned_from(source.spec, found, data)
+    calibration = calibration_inputs(source.spec, learned)
+    tuned = tuned_for(source, learned, calibration, settings, out) if precision == QAT else None
     checked = checked_on(source, read_photographs(check) if check else found)
-    return write_variant(source, writer, to, precision, calibration, checked, out)
+    return write_variant(source, writer, to, precision, calibration, checked, out, tuned)
 
 
-def _writer(to: str) -> Writer:
+def tuned_for(source: Source, learned: Photographs, calibration: Floats, settings: Settings, out: Path) -> qat.Tuned:
+    """Ready the float network for int8 in a folder of `out`, or go on with that; see `qat.tune`."""
+    seen = hashlib.sha256("".join(record.sha256 for record in learned.records).encode()).hexdigest()
+    identity = f"{source.bundle.sha256} {seen}"
+    lesson = qat.Lesson(source.model, source.spec.preprocess, learned.pixels, calibration, identity)
+    with progress() as tell:
+        return qat.tune(lesson, settings, out / f"{source.spec.name}-qat", tell)
+
+
+def writer_of(to: str) -> Writer:
+    """Return what writes files of a runtime. MissingExtraError when its packages are not installed."""
     made: Writer = workshop(f"mpoxlens.optimise.{WRITERS[to]}", f"--to {to}", "train" if to == "onnx" else to).write
     return made
 
@@ -86,14 +106,25 @@ def checked_on(source: Source, photographs: Photographs) -> Checked:
 
 
 def write_variant(
-    source: Source, writer: Writer, to: str, precision: str, calibration: Floats | None, checked: Checked, out: Path
+    source: Source,
+    writer: Writer,
+    to: str,
+    precision: str,
+    calibration: Floats | None,
+    checked: Checked,
+    out: Path,
+    tuned: qat.Tuned | None = None,
 ) -> Written:
-    """Export, compare in the real runtime, and write what agrees. See `write` for what is raised."""
+    """Export, compare in the real runtime, and write what agrees. See `write` for what is raised.
+
+    With `tuned`, that network becomes the file; it is compared with the float network all the same.
+    """
     name = f"{source.spec.name}-{precision}{RUNTIMES[to]}"
-    about = describe(source, to, precision)
-    content = writer(source.model, source.spec.preprocess.size, precision, calibration, about)
+    about = describe(source, to, precision) | ({"tuned": dict(tuned.about)} if tuned else {})
+    network, form = (tuned.model, STATIC) if tuned else (source.model, precision)
+    content = writer(network, source.spec.preprocess.size, form, calibration, about)
     found = measured(source, content, RUNTIMES[to], checked)
-    parity.require(found, name, precision)
+    parity.require(found, name, form)
     return _kept(source, content, about, found, out, name)
 
 
@@ -136,6 +167,8 @@ def describe(source: Source, to: str, precision: str) -> dict[str, Any]:
         "calibration": {"temperature": spec.calibration.temperature, "bias": spec.calibration.bias},
         "operating_point": spec.operating_point,
         "conformal": spec.conformal.to_dict(),
+        "ood": spec.ood.to_dict(),
+        **({"map": spec.map.to_dict()} if spec.map else {}),
     }
 
 
@@ -158,18 +191,11 @@ def _write(part: Path, content: bytes) -> None:
 
 def show(done: Written) -> None:
     """Print how near the file is to the float network, and where it is."""
-    p = done.found
     lines = [
-        f"{p.photos} photographs: {p.agreement:.1%} of the decisions agree, {p.same_side:.1%} on the same side",
-        f"|dP(mpox)|: median {p.median_difference:.4f}, max {p.max_difference:.4f}; golden {p.golden_difference:.4f}",
-        f"AUROC {_signed(p.delta_auroc)}; sensitivity {_signed(p.delta_sensitivity)}",
+        *parity.told(done.found),
         f"{done.bytes / 1e6:.2f} MB, {done.bytes / done.float_bytes:.0%} of the float weights",
         f"file: {done.file}",
         f"description: {done.about}",
     ]
     for line in lines:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _signed(figure: Any) -> str:
-    return f"{figure.value:+.4f} ({figure.low:+.4f} to {figure.high:+.4f})"

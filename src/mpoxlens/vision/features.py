@@ -131,4 +131,5 @@ def _version(recipe: ModelRecipe, eye: _Eye) -> str:
     own = recipe.weights not in SOURCES and weights.is_file()
     told = hashlib.sha256(weights.read_bytes()).hexdigest() if own else recipe.weights
     parts = (recipe.backbone, told, eye.spec.size, recipe.pool, eye.views, eye.seed if eye.views > 1 else 0, eye.dtype)
-    return " ".join(str(part) for part in parts)
+    cut = (recipe.kept_blocks,) if recipe.kept_blocks else ()
+    return " ".join(str(part) for part in (*parts, *cut))

@@ -18,6 +18,8 @@ STUDY = (  # settings of [bundle] that only the checklist of the report reads
     "involvement", "outlook",
 )  # fmt: skip
 
+LATER = ("kept_blocks",)  # not hashed at their default: what was trained before they came is of the same recipe still
+
 
 @dataclass(frozen=True)
 class DataRecipe:
@@ -49,6 +51,14 @@ class ModelRecipe:
     """Pixels a side of the input; 0 for the network's own."""
     pool: str = "mean"
     """What the head reads: "mean" of all places, or the class "token" of a vision transformer."""
+    kept_blocks: int = 0
+    """The stem and this many blocks of an EfficientNet are kept, the rest is cut off; 0 keeps all."""
+
+    @classmethod
+    def recorded(cls, training: Mapping[str, Any], size: int) -> ModelRecipe:
+        """Return what makes the network of a bundle's training record, whose weights a file beside it holds."""
+        kept, pool = int(training.get("kept_blocks", 0)), str(training.get("pool", cls.pool))
+        return cls(str(training["backbone"]), "none", 0, size, pool, kept)
 
 
 @dataclass(frozen=True)
@@ -229,7 +239,7 @@ class Recipe:
 
         [bundle], [search] and [compare] are left out: other thresholds may be chosen without training again.
         """
-        settings = {name: asdict(getattr(self, name)) for name in ("data", "model", "train", "distil", "mae")}
+        settings = {name: _hashed(getattr(self, name)) for name in ("data", "model", "train", "distil", "mae")}
         reviews = b"".join(path.read_bytes() for path in self.reviews_paths)
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + reviews).hexdigest()
 
@@ -237,6 +247,13 @@ class Recipe:
     def reviews_paths(self) -> tuple[Path, ...]:
         """The decisions files."""
         return tuple(self.path.parent / name for name in self.data.reviews)
+
+
+def _hashed(section: Any) -> dict[str, Any]:
+    default = type(section)()
+    return {
+        name: value for name, value in asdict(section).items() if name not in LATER or value != getattr(default, name)
+    }
 
 
 SECTIONS: Mapping[str, type[Any]] = {
@@ -272,6 +289,7 @@ def _check(recipe: Recipe) -> None:
         "data.reviews": all(path.is_file() for path in recipe.reviews_paths),
         "model.size": m.size == 0 or 32 <= m.size <= 512,
         "model.frozen_blocks": m.frozen_blocks >= 0,
+        "model.kept_blocks": m.kept_blocks >= 0,
         "model.pool": m.pool in ("mean", "token"),
         "train.mode": t.mode in ("fine-tune", "frozen"),
         "train.folds": t.folds >= 2,

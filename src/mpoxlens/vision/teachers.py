@@ -159,11 +159,7 @@ def of_run(folder: Path, labels: Sequence[str], manifest: Manifest, held_out: Se
         innocent(Predictions.read(folder / "predictions.parquet"), manifest, held_out, folder) if held_out else "final"
     )
     spec = _spec(folder / "bundle" / "bundle.json")
-    about = spec.training
-    recipe = ModelRecipe(
-        str(about["backbone"]), "none", 0, spec.preprocess.size, pool=str(about.get("pool", ModelRecipe.pool))
-    )
-    model = create(recipe, len(spec.labels))
+    model = create(ModelRecipe.recorded(spec.training, spec.preprocess.size), len(spec.labels))
     _load(model, folder / part / NETWORK)
     return Network(model.eval(), spec.preprocess, _columns(spec.labels, labels, folder))
 

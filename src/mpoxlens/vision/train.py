@@ -25,6 +25,7 @@ from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.evaluation.report.training import write_training_report
 from mpoxlens.evaluation.subgroups import groupings
 from mpoxlens.evaluation.tone import typology_angle
+from mpoxlens.explain import bundle_map
 from mpoxlens.golden import record
 from mpoxlens.optimise import onnx
 from mpoxlens.preprocess import Preprocess
@@ -41,6 +42,7 @@ from mpoxlens.vision.run_folder import Run, opened
 
 CALIBRATION_PHOTOS = 256  # for the ranges of int8 activations
 GOLDEN_SEEDS = (1, 2, 3)
+MAP_PHANTOMS = 40  # of the map's sanity check, which takes seconds
 
 
 def run(recipe_path: Path, data: Path, out: Path) -> Path:
@@ -67,7 +69,7 @@ def run(recipe_path: Path, data: Path, out: Path) -> Path:
 
 
 def _finished(work: Run, predictions: Predictions, model: Classifier) -> Path:
-    """Fit the rules on out-of-fold predictions, and write bundle and report."""
+    """Fit the rules on out-of-fold predictions, write the bundle, check its map, and write the report."""
     recipe, goals = work.recipe, Goals(work.recipe.bundle.sensitivity, work.recipe.bundle.alpha)
     judged = judged_of(predictions, recipe.data.without)
     fitted = cross_fit(judged, goals, recipe.train.seed)
@@ -76,6 +78,7 @@ def _finished(work: Run, predictions: Predictions, model: Classifier) -> Path:
     measured = figures(judged, fitted, groups=groups)
     rules = fit_rules(judged, np.ones(len(judged.target), dtype=np.bool_), goals, recipe.train.seed)
     folder = _bundle(work, model, predictions, rules, measured)
+    bundle_map.record(folder, bundle_map.check_map(folder, MAP_PHANTOMS, tell=work.tell))
     write_training_report(folder, judged, fitted, work.out / "report.html", sha256=predictions.sha256)
     return folder
 
@@ -156,6 +159,7 @@ def _provenance(work: Run) -> dict[str, Any]:
         "backbone": recipe.model.backbone,
         "base_weights": recipe.model.weights,
         "pool": recipe.model.pool,
+        **({"kept_blocks": recipe.model.kept_blocks} if recipe.model.kept_blocks else {}),
         "mode": recipe.train.mode,
         "teachers": list(recipe.distil.teachers),
         "folds": recipe.train.folds,

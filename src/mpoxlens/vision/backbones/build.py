@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mpoxlens.vision.backbones.classifier import Classifier
+from mpoxlens.vision.backbones.cut import cut
 from mpoxlens.vision.backbones.families import FAMILIES
 from mpoxlens.vision.backbones.fetch import network_of
 from mpoxlens.vision.backbones.stages import stages
@@ -34,16 +35,22 @@ class Settings(Protocol):
     def pool(self) -> str:
         """ "mean" or "token", see `Reading`."""
 
+    @property
+    def kept_blocks(self) -> int:
+        """How many blocks after the stem there are, see `cut`; 0 for all."""
+
 
 def create(recipe: Settings, classes: int) -> Classifier:
     """Return a network with base weights and a new head.
 
     Raises:
         WeightsError: nobody knows the network, its weights are not to be had or belong to another network, or it cannot
-            be used as the recipe wants: at that size, with that pool, or with so many frozen blocks.
+            be used as the recipe wants: at that size, with that pool, cut there, or with so many frozen blocks.
     """
     name, family = recipe.backbone, FAMILIES.get(recipe.backbone)
     network = network_of(family.network if family else name, recipe.weights, recipe.size, family)
+    if recipe.kept_blocks:
+        cut(network, recipe.kept_blocks, name)
     size = recipe.size or (family.size if family else network.default_cfg["input_size"][-1])
     features, _ = try_out(network, size, name)
     reading = reading_of(network, features, recipe.pool, name)

@@ -31,6 +31,8 @@ class Family:
     frozen_blocks: int = 0
     hub: str = ""
     """What weights = "hub" asks for; empty where timm's own entry says so."""
+    kept_blocks: int = 0
+    """0: a family is whole."""
 
     @property
     def mean(self) -> Triple:
