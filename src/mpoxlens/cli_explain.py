@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mpoxlens.explain.concepts_command import check_map, concepts
+from mpoxlens.explain.history_command import history
 from mpoxlens.explain.leaderboard_command import leaderboard
 from mpoxlens.explain.study_command import study
 
@@ -51,5 +52,5 @@ def photo(
     ctx.exit(command(photos, bundle, run, Asked(method, seed, samples, out, as_json)))
 
 
-for verb in (leaderboard, check_map, concepts, study):
+for verb in (history, leaderboard, check_map, concepts, study):
     explain.add_command(verb)

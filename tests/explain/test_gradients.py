@@ -21,7 +21,7 @@ from mpoxlens.explain.gradients import (
     mean_gradient,
     read_layer,
 )
-from mpoxlens.explain.subject import OnnxSubject, TorchSubject
+from mpoxlens.explain.subject import MANY, OnnxSubject, TorchSubject
 from mpoxlens.explain.subject import weights as counted
 from mpoxlens.screening.heatmap import evidence
 from mpoxlens.vision.backbones import create
@@ -129,3 +129,11 @@ def test_flat_maps_of_a_class_token_are_refused() -> None:
     model = create(replace(plain, backbone="vit_tiny_patch16_224", pool="token"), 3)
     with pytest.raises(DataError, match="its last maps are flat; take --method rollout"):
         GRADIENT_METHODS["gradcam"](TorchSubject(model, 32, 0, "vit"), photograph(32), 0)
+
+
+def test_many_answers_of_a_float_network_are_those_that_torch_gives() -> None:
+    network = smooth()
+    photos = np.stack([photograph(8, seed) for seed in range(MANY + 3)])
+    one_by_one = np.concatenate([network.contrast(photo[None]) for photo in photos])  # few: by torch
+    assert np.ptp(one_by_one) > 0.01
+    assert_allclose(network.contrast(photos), one_by_one, atol=1e-5)

@@ -113,6 +113,8 @@ def test_a_run_is_taken_up_where_it_stopped(tiny_path: Path, tmp_path: Path) -> 
     seconds = board.rows["cam"].column("seconds").to_pylist()
     assert seconds[:4] == first.column("seconds").to_pylist()  # a second measurement would not take as long to the ns
     assert len(seconds) == 6
+    (again,) = run([contender], ["cam", "occlusion"], PLAN, tmp_path, [photo])
+    assert again.rows["cam"].column("seconds").to_pylist() == seconds
     assert {one.method for one in board.phantoms} == {"cam", "occlusion"}
     assert [one.pictures for one in board.photos] == [1, 1]
     assert "hit" not in board.photos[0].figures

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from mpoxlens.explain.study.folder import Study, read_key, read_study
 from mpoxlens.explain.study.make import GRAIN, Settings, explainer, grained, make, picture
 from mpoxlens.explain.study.plan import Reading
 from mpoxlens.explain.study.questions import UNAIDED
-from mpoxlens.explain.study.sources import by_folder, by_table, decoded
+from mpoxlens.explain.study.sources import Source, by_folder, by_table, decoded, phantoms
 from mpoxlens.explain.study.told import lines
 from mpoxlens.explain.study_command import study as verbs
 from mpoxlens.explain.subject import OnnxSubject
@@ -180,6 +182,25 @@ def test_what_makes_no_study_is_refused_before_any_work(tmp_path: Path, tiny_pat
         Settings(("cam", "cam"))
     with pytest.raises(PhotoError, match="no photos in this folder"):
         by_folder([str(tmp_path / "full")])
+
+
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_study_that_fails_on_its_way_leaves_nothing(tmp_path: Path, tiny_path: Path, existed: bool) -> None:
+    bundle, settings, folder = Bundle.load(tiny_path, threads=1), Settings(), tmp_path / "study"
+    labels, drawn = phantoms(4, "mpox", 1, size=96)
+
+    def sources() -> Iterator[Source]:
+        yield from itertools.islice(drawn, 2)
+        raise PhotoError("third.jpg", "it cannot be read", "leave it out")
+
+    if existed:
+        folder.mkdir()
+    with pytest.raises(PhotoError, match="third"):
+        make(folder, labels, sources(), bundle, settings, explainer(OnnxSubject(bundle), settings))
+    assert folder.exists() == existed
+    assert not existed or not list(folder.iterdir())
+    made(folder, tiny_path)  # so that the same command can be given again
+    assert (folder / "study.json").exists()
 
 
 @pytest.mark.parametrize(

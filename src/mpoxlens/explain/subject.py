@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mpoxlens.vision.backbones import Classifier
 
 BATCH = 8  # inputs of one pass: more do not run faster on a processor, and take memory
+MANY = 8  # inputs from which on exporting a float network is worth its second
 
 
 def weights(classes: int, positive: int) -> Floats:
@@ -106,12 +108,10 @@ class TorchSubject:
         Raises:
             BundleError: the network gave numbers that are not finite.
         """
-        import torch
-
-        with torch.no_grad():
-            parts = [self.contrast_tensor(self._tensor(inputs[i : i + BATCH])) for i in range(0, len(inputs), BATCH)]
-        found = [part.cpu().numpy() for part in parts]
-        return _checked(np.concatenate(found) if found else np.empty(0, np.float32), self.name)
+        logits = self._exported if len(inputs) >= MANY and self._on_processor else self._logits
+        parts = [logits(inputs[i : i + BATCH]) for i in range(0, len(inputs), BATCH)]
+        found = np.concatenate([part @ weights(part.shape[1], self.positive) for part in parts] or [np.empty(0)])
+        return _checked(np.asarray(found, np.float32), self.name)
 
     def contrast_tensor(self, inputs: Tensor) -> Tensor:
         """Return what is explained [N] for inputs [N, 3, size, size] in one pass, with its gradient."""
@@ -129,6 +129,23 @@ class TorchSubject:
         with torch.no_grad():
             found: Floats = self.model(self._tensor(photo[None]))[1][0].cpu().numpy()
         return _checked(found, self.name)
+
+    @cached_property
+    def _exported(self) -> Callable[[Floats], Floats]:
+        from mpoxlens.explain.exported import exported
+
+        return exported(self.model, self.size)
+
+    @property
+    def _on_processor(self) -> bool:
+        return next(self.model.parameters()).device.type == "cpu"
+
+    def _logits(self, inputs: Floats) -> Floats:
+        import torch
+
+        with torch.no_grad():
+            found: Floats = self.model(self._tensor(inputs))[0].cpu().numpy()
+        return found
 
     def _tensor(self, inputs: Floats) -> Tensor:
         import torch
@@ -156,9 +173,7 @@ def of_run(folder: Path, part: str = "final") -> tuple[TorchSubject, Spec]:
 
     spec, path = _spec(folder), folder / part / NETWORK
     about, size = spec.training, spec.preprocess.size
-    # The file holds every weight, so that base weights need not be had.
-    recipe = ModelRecipe(str(about["backbone"]), "none", 0, size, pool=str(about.get("pool", ModelRecipe.pool)))
-    model = create(recipe, len(spec.labels))
+    model = create(ModelRecipe.recorded(about, size), len(spec.labels))
     try:
         content = path.read_bytes()
         model.load_state_dict(load(content))

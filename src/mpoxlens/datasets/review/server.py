@@ -1,40 +1,32 @@
 """The page's server: on this machine alone, for the one who opened it.
 
-`door` lets in who has the address that is printed. Pages of other sites that reach this port under a name of their own
-(DNS rebinding) are refused by the Host header. Nothing is loaded from elsewhere, and no photograph leaves the machine.
+Who gets in, and what is refused, is said in `local_page`. No photograph leaves the machine.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 import shlex
-import socket
-import webbrowser
 from importlib import resources
 from pathlib import Path
 
-import click
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from mpoxlens.datasets.review.desk import Desk, Shown
-from mpoxlens.datasets.review.door import Door
+from mpoxlens.datasets.review.desk import Desk
+from mpoxlens.datasets.review.local_page import application, sent, serve_until_stopped
 from mpoxlens.datasets.review.pictures import Pictures
 from mpoxlens.datasets.review.queue import Disputed, read_queue
 from mpoxlens.datasets.review.session import ChangedError, Session, StaleError
 from mpoxlens.datasets.reviews import read_reviews
 from mpoxlens.datasets.workspace import Workspace
-from mpoxlens.errors import DataError, MpoxlensError, PhotoError
+from mpoxlens.errors import DataError, PhotoError
 
-HOST = "127.0.0.1"
 LONGEST = 64 * 1024  # bytes that the page may send at once
+FEWER = "choose fewer photographs"
 FILES = {
     "review.css": "text/css",
     "review.svg": "image/svg+xml",
@@ -67,25 +59,10 @@ def serve(
     """
     token = secrets.token_urlsafe(24)
     desk = Desk(read_queue(work, _disputed(work, compared)), Session(decisions, reviewer))
-    page = app(desk, token)
-    with _listening(port) as listening:
-        address = f"http://{HOST}:{listening.getsockname()[1]}/?token={token}"
-        config = uvicorn.Config(
-            page,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_graceful_shutdown=2,
-        )
-        try:
-            click.echo(f"Review page, for this machine alone; the address works once: {address}")
-            click.echo(f"Decisions go to {decisions}. Ctrl-C ends the review.")
-            if open_browser:
-                webbrowser.open(address)
-            uvicorn.Server(config).run([listening])
-        except KeyboardInterrupt:  # raised again by uvicorn after it has shut down
-            click.echo(_farewell(work, desk.session))
+    greeting = ("Review page", f"Decisions go to {decisions}. Ctrl-C ends the review.")
+    serve_until_stopped(
+        app(desk, token), token, port, greeting, lambda: _farewell(work, desk.session), open_browser=open_browser
+    )
 
 
 def _farewell(work: Workspace, session: Session) -> str:
@@ -99,8 +76,8 @@ def _farewell(work: Workspace, session: Session) -> str:
 def app(desk: Desk, token: str) -> Starlette:
     """Return the server as an ASGI application; the first request must carry the token."""
     routes = _Routes(desk, Pictures(desk.queue.manifest.paths))
-    return Starlette(
-        routes=[
+    return application(
+        [
             Route("/", routes.page),
             Route("/start", routes.start),
             Route("/view", routes.view),
@@ -110,25 +87,9 @@ def app(desk: Desk, token: str) -> Starlette:
             Route("/laid/{a}/{b}", routes.laid),
             Route("/{name}", routes.file),
         ],
-        middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
-            Middleware(Door, token=token),
-        ],
-        exception_handlers={MpoxlensError: _refused},
+        token,
+        _refused,
     )
-
-
-def _listening(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-        listening.listen()  # before the address is told, so that who comes early waits
-    except (OSError, OverflowError) as error:
-        listening.close()
-        why = f"cannot be used ({getattr(error, 'strerror', None) or error})"
-        raise DataError(f"--port {port}", why, "name another, or 0 for a free one") from None
-    return listening
 
 
 def _disputed(work: Workspace, compared: tuple[Path, Path] | None) -> list[Disputed]:
@@ -170,10 +131,10 @@ class _Routes:
         return JSONResponse(look(asked.get("kind", ""), asked.get("label", ""), _number(asked.get("at", ""))))
 
     async def act(self, request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(self.desk.act, await _json(request)))
+        return JSONResponse(await run_in_threadpool(self.desk.act, await sent(request, LONGEST, FEWER)))
 
     async def reload(self, request: Request) -> Response:
-        asked = await _json(request)
+        asked = await sent(request, LONGEST, FEWER)
         view = (str(asked.get("kind", "")), str(asked.get("label", "")), _number(str(asked.get("at", ""))))
         return JSONResponse(await run_in_threadpool(self.desk.reload, *view))
 
@@ -182,21 +143,6 @@ class _Routes:
 
     def laid(self, request: Request) -> Response:
         return Response(self.pictures.laid(**request.path_params), media_type="image/jpeg")
-
-
-async def _json(request: Request) -> Shown:
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > LONGEST:
-            raise DataError("the request", f"longer than {LONGEST} bytes", "choose fewer photographs")
-    try:
-        asked = json.loads(data)
-    except (ValueError, RecursionError):  # no JSON, no text at all, or nested without end
-        asked = None
-    if not isinstance(asked, dict):
-        raise DataError("the request", "no JSON object", "look at the page anew")
-    return asked
 
 
 def _number(text: str) -> int:

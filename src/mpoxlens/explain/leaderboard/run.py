@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import parquet
 
 from mpoxlens import __version__
 from mpoxlens.datasets.progress import Tell, silent
@@ -147,11 +148,21 @@ def _filled(
         picture, number = by_key[key]
         return measured(contender, method, picture, number, plan)
 
-    table = SCHEMA.empty_table()
+    table, there = SCHEMA.empty_table(), _there(path)
     for end in _steps(len(keys)):
+        if end <= there and end < len(keys):
+            continue  # a table that is filled with fewer keys loses the rest
         table = fill(path, keys[:end], row, SCHEMA, version=_version(contender, plan), stage=stage)
         tell(stage, end, len(keys))
     return table
+
+
+def _there(path: Path) -> int:
+    """How many rows an earlier run has left."""
+    try:
+        return int(parquet.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError):
+        return 0
 
 
 def _steps(count: int) -> Iterator[int]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +32,8 @@ QUALITY = 92
 GRAIN = 28  # cells a side of every map: coarser or finer ones would give their method away
 PICTURE = 448  # px a side of a map's picture, which the page stretches over the photograph
 WASHOUT_DAYS = 28  # usual between two readings of a case (FDA guidance on reader studies of detection devices, 2022)
+
+PARTS, WRITTEN = ("cases", "maps", "answers"), ("study.json", "key.json")
 
 Explain = Callable[[Floats, str], Floats]  # input [3, S, S], method -> heat [S, S]
 
@@ -83,7 +87,25 @@ def make(
         MpoxlensError: something cannot be written.
     """
     _check_truths(labels, bundle.spec.positive)
-    _begin(folder)
+    _check_empty(folder)
+    with ExitStack() as undo:
+        undo.callback(_clear, folder, new=not folder.exists())
+        _begin(folder)
+        study = _filled(folder, labels, sources, bundle, settings, explain, key_path or folder / "key.json", tell)
+        undo.pop_all()  # it is whole
+    return study
+
+
+def _filled(
+    folder: Path,
+    labels: Sequence[str],
+    sources: Iterable[Source],
+    bundle: Bundle,
+    settings: Settings,
+    explain: Explain,
+    key_path: Path,
+    tell: Tell,
+) -> Study:
     arms, names = _arms(settings), _neutral(labels, settings.seed)
     truths, cases = {}, []
     for name, one in zip(names, sources, strict=True):
@@ -96,7 +118,7 @@ def make(
     study = Study(folder, identity, tuple(arms), tuple(cases), settings.seed, settings.washout_days)
     about = {"bundle": f"{bundle.spec.name} {bundle.spec.version} {bundle.sha256}", "mpoxlens": __version__}
     methods = {arm: method for arm, method in arms.items() if method}
-    write_study(study, Key(identity, dict(sorted(truths.items())), methods, about), key_path or folder / "key.json")
+    write_study(study, Key(identity, dict(sorted(truths.items())), methods, about), key_path)
     return study
 
 
@@ -134,14 +156,31 @@ def picture(shown: Floats) -> Pixels:
     return rgba
 
 
-def _begin(folder: Path) -> None:
+def _check_empty(folder: Path) -> None:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise DataError(str(folder), "it exists and is no empty folder", "name a new one")
-        for name in ("cases", "maps", "answers"):
+    except OSError as error:
+        raise unwritten(folder, error) from None
+
+
+def _begin(folder: Path) -> None:
+    try:
+        for name in PARTS:
             (folder / name).mkdir(parents=True)
     except OSError as error:
         raise unwritten(folder, error) from None
+
+
+def _clear(folder: Path, *, new: bool) -> None:
+    """Take away what a study that failed has left, and nothing that was there before."""
+    if new:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for name in PARTS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in WRITTEN:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _arms(settings: Settings) -> dict[str, str]:
