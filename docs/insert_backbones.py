@@ -23,6 +23,7 @@ class Blank:
     pool: str
     weights: str = "none"
     frozen_blocks: int = 0
+    kept_blocks: int = 0
 
 
 def table() -> str:
