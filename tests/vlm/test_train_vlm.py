@@ -75,7 +75,7 @@ def test_p_yes_moves_to_its_targets_and_nothing_frozen_moves(data: Drawn, tmp_pa
     model, tokenizer = base()
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     settings = recipe(
-        align_steps=10, tune_steps=90, lr_align=1e-2, lr_lora=2e-2, lr_projector=5e-3, diagnosis=1.0, no_history=1.0
+        align_steps=10, tune_steps=90, lr_align=1e-2, lr_lora=1e-2, lr_projector=5e-3, diagnosis=1.0, no_history=1.0
     )
     label = {Picture(record.sha256).key: record.label for record in data.manifest.records}
     plain = {k: v + np.float16(3 if label.get(k) == "mpox" else -3) for k, v in data.features.photo.items()}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from mpoxlens.errors import HistoryError, PhotoError
 
@@ -81,6 +80,8 @@ def told(found: HistoryWorth) -> dict[str, Any]:
 
 def lines(name: str, found: HistoryWorth) -> list[str]:
     """Return the table as text, a line each."""
+    import numpy as np
+
     from mpoxlens.rules import sigmoid
     from mpoxlens.screening.terminal import percent
 
