@@ -1,6 +1,5 @@
 """Golden drawings and a data set of drawings through .onnx files in onnxruntime-web in a real Chromium."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +21,6 @@ ABOUT = {"labels": ["mpox", "healthy"]}
 needed = pytest.mark.skipif(
     not all((DIST / name).is_file() for name in browser.PARTS), reason="the page's packages are missing: run `make web`"
 )
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[browser.Tab]:
-    pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-    try:
-        with browser.opened(DIST) as found:
-            yield found
-    except DataError as error:
-        pytest.skip(str(error))
 
 
 @needed

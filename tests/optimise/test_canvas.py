@@ -7,7 +7,6 @@ pixels.
 
 import base64
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from PIL import Image
 
 from mpoxlens.bundle import Bundle, default_path
 from mpoxlens.datasets.phantom import draw
-from mpoxlens.errors import DataError
 from mpoxlens.optimise import browser
 from mpoxlens.photo import decode_photo
 from mpoxlens.schema import Pixels
@@ -43,16 +41,6 @@ async ({ file, type, step }) => {
   return { width, height, rgba: btoa(text) };
 }
 """
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[browser.Tab]:
-    pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-    try:
-        with browser.opened(DIST) as found:
-            yield found
-    except DataError as error:
-        pytest.skip(str(error))
 
 
 def on_canvas(tab: browser.Tab, file: bytes, form: str, step: int) -> Pixels:
