@@ -2,8 +2,10 @@
 
 The shipped bundle explains drawn phantoms by all of its methods, and with --run the float network that it was made of
 by those that only a float network has. Beside them stand two networks that are known to read lesions, a fine one and
-one as coarse as the bundle's. The rule of `mpoxlens explain leaderboard` names the map. 95 % intervals by bootstrap of
-phantoms.
+one as coarse as the bundle's. The rule of `mpoxlens explain leaderboard` names the map. With --data, the bundle also
+explains photographs of mpox, of which it learned and whose lesions nobody drew: they tell whether an answer comes and
+goes with what the map names, not whether that is a lesion. 95 % intervals by bootstrap of phantoms, and of clusters of
+photographs.
 
 With --timed, a whole run is measured as well: 100 phantoms by eight methods on the float network, all measures and
 checks included. Its time is that of the processor, of all threads together, since other work on the computer leaves it
@@ -23,7 +25,7 @@ from time import process_time
 import record
 from mpoxlens.evaluation.summary import bracketed
 from mpoxlens.explain.faithfulness.pointing import ceiling, mask_at
-from mpoxlens.explain.leaderboard.contenders import networks
+from mpoxlens.explain.leaderboard.contenders import networks, photographs_of
 from mpoxlens.explain.leaderboard.rows import Contender, Plan, phantoms
 from mpoxlens.explain.leaderboard.rule import ENERGY_GOAL, POINTING_GOAL, Standing
 from mpoxlens.explain.leaderboard.run import Board, run
@@ -32,6 +34,7 @@ EIGHT = ("cam", "occlusion", "rise", "lime", "kernel_shap", "gradcam++", "layerc
 INSIDE = ("cam", "gradcam", "gradcam++", "hirescam", "layercam", "integrated_gradients")
 OF_CONTROL = ("cam", "occlusion", "lime", "layercam", "integrated_gradients")
 PHANTOMS, MINUTES = 100, 40.0  # of one core
+PHOTOS = 40
 SAMPLES = 300  # of RISE, LIME and KernelSHAP; they take 1000 when they explain a single photograph
 SHOWN = {
     "hit": "pointing",
@@ -43,6 +46,7 @@ SHOWN = {
     "seeds_alike": "alike over seeds",
     "seeds_deviation": "deviation over seeds",
 }
+EFFECT = ("insertion_less_deletion", "road")  # what can be said without knowing where the lesions are
 PLACE = ("hit", "energy", "ceiling")  # of the control, whose effect on itself says nothing of the bundle
 
 
@@ -50,6 +54,7 @@ def main() -> None:
     """Measure each network."""
     parser = record.arguments(__doc__)
     parser.add_argument("--run", type=Path, help="folder of the run that the shipped bundle came from")
+    parser.add_argument("--data", type=Path, help=f"a workspace, of whose mpox photographs {PHOTOS} are explained")
     parser.add_argument("--phantoms", type=int, default=PHANTOMS, help="how many are drawn")
     parser.add_argument("--timed", action="store_true", help="measure the time of a whole run too")
     parser.add_argument("--out", type=Path, help="where the rows are kept, to go on from; without, they are not kept")
@@ -63,13 +68,15 @@ def main() -> None:
         # The fine control last: the coarse one is of use without it, and not the other way round.
         controls = networks([], [], control=True)[:0:-1]
         rows = [*_ceilings(plan), *(_time(floats, plan, Path(scratch) / "timed") if given.timed else ())]
-        parts = (("bundle", networks([], []), ()), ("float", floats, INSIDE), ("control", controls, OF_CONTROL))
+        bundle = networks([], [])
+        photos = photographs_of(given.data, bundle[0], PHOTOS) if given.data else []
+        parts = (("bundle", bundle, ()), ("float", floats, INSIDE), ("control", controls, OF_CONTROL))
         for kind, contenders, methods in parts:
-            for board in run(contenders, methods, plan, out / kind, tell=_tell):
+            for board in run(contenders, methods, plan, out / kind, photos if kind == "bundle" else (), tell=_tell):
                 rows += _rows(board, control=kind == "control")
     notes = (
-        f"{plan.phantoms} drawn phantoms of 3 to 24 lesions, five stages and six skin tones; no photograph. RISE, LIME "
-        f"and KernelSHAP with {plan.samples} passes each."
+        f"{plan.phantoms} drawn phantoms of 3 to 24 lesions, five stages and six skin tones; {len(photos) or 'no'} "
+        f"photographs. RISE, LIME and KernelSHAP with {plan.samples} passes each."
     )
     record.finish("faithfulness", rows, quick=given.quick, notes=notes, packages=("mpoxlens", "onnxruntime", "torch"))
 
@@ -83,6 +90,9 @@ def _rows(board: Board, *, control: bool) -> Iterator[record.Row]:
             yield from _of_method(
                 name, one, shipped=one.method == won and not control, only=PLACE if control else SHOWN
             )
+    for one in board.photos:
+        if one.pictures:
+            yield from _of_method(f"{name}, photographs", one, shipped=False, only=EFFECT)
 
 
 def _of_method(

@@ -55,14 +55,14 @@ def main() -> None:
         settings = Settings()
         if options.quick:
             settings = Settings(worded=4, spoilt=3, drawn=4, described=2)
-            options.run, options.data = _tiny(Path(scratch))
+            options.run, options.data = tiny(Path(scratch))
         elif options.run is None or options.data is None:
             parser.error("name a run and its workspace, or give --quick")
         rivals = read_rivals(options.run, options.student, options.probe, options.ablation)
         found = evaluation(options.run, options.data, settings, rivals, _log)
     record.finish(
         "vlm",
-        [row for row in _rows(found) if math.isfinite(row.value)],
+        [one for one in _rows(found) if math.isfinite(one.value)],
         quick=options.quick,
         notes=_notes(found, settings),
         packages=("mpoxlens", "torch", "transformers", "peft"),
@@ -74,29 +74,29 @@ def _rows(found: Mapping[str, Any]) -> Iterator[record.Row]:
     histories = found["histories"]
     for question in ("rash_only", "with_healthy"):
         one, words = histories[question], question.replace("_", " ")
-        yield _row(f"divergence from the exact combination, {words}", one["divergence"], "nat", goal=0.05)
-        yield _row(f"the same, history not read, {words}", one["divergence_unread"], "nat")
+        yield row(f"divergence from the exact combination, {words}", one["divergence"], "nat", goal=0.05)
+        yield row(f"the same, history not read, {words}", one["divergence_unread"], "nat")
     if histories["flips"]["flips"]:
-        yield _row("an answer flipped: moves the right way", histories["flips"]["right_direction"])
-        yield _row("an answer flipped: slope on the exact change", histories["flips"]["slope"])
+        yield row("an answer flipped: moves the right way", histories["flips"]["right_direction"])
+        yield row("an answer flipped: slope on the exact change", histories["flips"]["slope"])
     consistency = found["consistency"]
-    yield _row("same decision in all wordings of training", consistency["trained"]["all"], goal=0.98, at_least=True)
-    yield _row("same decision in pairs of these wordings", consistency["trained"]["pairs"])
-    yield _row("same decision in all wordings held out", consistency["held-out"]["all"])
-    yield _row("AUROC, wordings held out less those of training", consistency["auroc"]["difference"])
+    yield row("same decision in all wordings of training", consistency["trained"]["all"], goal=0.98, at_least=True)
+    yield row("same decision in pairs of these wordings", consistency["trained"]["pairs"])
+    yield row("same decision in all wordings held out", consistency["held-out"]["all"])
+    yield row("AUROC, wordings held out less those of training", consistency["auroc"]["difference"])
     refusal = found["refusal"]
-    yield _row("refused of what cannot be judged", refusal["cannot be judged"]["refused"], goal=0.95, at_least=True)
+    yield row("refused of what cannot be judged", refusal["cannot be judged"]["refused"], goal=0.95, at_least=True)
     for kind, one in refusal["cannot be judged"]["by_kind"].items():
-        yield _row(f"refused, {kind}", one)
-    yield _row("refused of photographs of a rash", refusal["rash"]["refused"])
+        yield row(f"refused, {kind}", one)
+    yield row("refused of photographs of a rash", refusal["rash"]["refused"])
     for topic, one in found["phantoms"].items():
-        yield _row(f"drawings: stated wrongly, {topic}", one["wrong"])
-        yield _row(f"the same, nothing plain stated, {topic}", one["unclear"])
+        yield row(f"drawings: stated wrongly, {topic}", one["wrong"])
+        yield row(f"the same, nothing plain stated, {topic}", one["unclear"])
         yield record.Row(f"the same, the commonest always told, {topic}", one["wrong_by_commonest"], "")
     for one in found.get("ablations", {}).get("rash_only", {}).get("differences", []):
         for name, words in STATISTICS.items():
             p = one[name]["p_holm"]
-            yield _row(f"{words}, rash only, {one['of']} less {one['over']}, p {p:.3f} (Holm)", one[name])
+            yield row(f"{words}, rash only, {one['of']} less {one['over']}, p {p:.3f} (Holm)", one[name])
 
 
 def _accuracy(found: Mapping[str, Any]) -> Iterator[record.Row]:
@@ -104,17 +104,17 @@ def _accuracy(found: Mapping[str, Any]) -> Iterator[record.Row]:
         words = question.replace("_", " ")
         for name, one in judged["judges"].items():
             goal = PAPER if name == PHOTO else None
-            yield _row(f"accuracy, {words}, {name}", one["accuracy"], goal=goal, at_least=True)
-            yield _row(f"AUROC, {words}, {name}", one["auroc"])
+            yield row(f"accuracy, {words}, {name}", one["accuracy"], goal=goal, at_least=True)
+            yield row(f"AUROC, {words}, {name}", one["auroc"])
         for one in judged["differences"]:
             # With a history better than either part; alone not below the default bundle.
             wanted = (one["of"], one["over"]) in ((BOTH, PHOTO), (BOTH, HISTORY), (PHOTO, STUDENT))
             for name, words_ in STATISTICS.items():
                 measure = f"{words_}, {words}, {one['of']} less {one['over']}, p {one[name]['p_holm']:.3f} (Holm)"
-                yield _row(measure, one[name], goal=0.0 if wanted else None, at_least=True)
+                yield row(measure, one[name], goal=0.0 if wanted else None, at_least=True)
 
 
-def _row(
+def row(
     measure: str,
     figure: Mapping[str, float | None],
     unit: str = "",
@@ -122,6 +122,7 @@ def _row(
     *,
     at_least: bool = False,
 ) -> record.Row:
+    """Return a figure of an evaluation as a row, its interval in the measure."""
     low, high = figure["low"], figure["high"]
     interval = "" if low is None or high is None else f" [{low:.3f} to {high:.3f}]"
     value = figure["value"]
@@ -139,7 +140,7 @@ def _notes(found: Mapping[str, Any], settings: Settings) -> str:
     )
 
 
-def _tiny(scratch: Path) -> tuple[Path, Path]:
+def tiny(scratch: Path) -> tuple[Path, Path]:
     """Return run and workspace of a random model on drawings: the script alone is tried."""
     data, recipe, run = probing.workspace(scratch, 8), scratch / "tiny.toml", scratch / "run"
     recipe.write_text(TINY, encoding="utf-8")

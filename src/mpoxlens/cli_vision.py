@@ -88,7 +88,7 @@ def mae(recipe: Path, data: Sequence[Path], out: Path, apart: Path | None) -> No
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as one JSON object.")
 def evaluate(bundle: Path, dataset: Path, against: Path | None, out: Path | None, stress: bool, as_json: bool) -> None:
-    """Judge a bundle on photographs that it has not learned from."""
+    """Judge a bundle, or an adapter of vlm, on photographs that it has not learned from."""
     external = workshop("mpoxlens.evaluation.external", "mpoxlens evaluate", "train")
     external.command(bundle, dataset, against, out, as_json, stress)
 

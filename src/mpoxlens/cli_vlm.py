@@ -77,12 +77,14 @@ def train(recipe: Path, data: Path, asked: Path, out: Path, features: Path | Non
 @INSTRUCTIONS
 @OUT
 @FEATURES
-def crossval(recipe: Path, data: Path, asked: Path, out: Path, features: Path | None) -> None:
+@click.option("--fold", "only", type=click.IntRange(0), multiple=True, help="Do this one alone; may be given again.")
+def crossval(recipe: Path, data: Path, asked: Path, out: Path, features: Path | None, only: tuple[int, ...]) -> None:
     """Cross-validate a recipe: predictions.parquet, histories.parquet."""
     validation = _step("crossval", "mpoxlens vlm crossval")
-    found = validation.run(recipe, data, asked, out, features)
+    found = validation.run(recipe, data, asked, out, features, only)
     if validation.is_main():
-        click.echo(f"judged out of fold: {len(found.sha256)} photographs; {out / 'predictions.parquet'}")
+        where = out if only else out / "predictions.parquet"
+        click.echo(f"judged out of fold: {len(found.sha256)} photographs; {where}")
 
 
 @vlm.command()

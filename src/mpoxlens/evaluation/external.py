@@ -1,6 +1,6 @@
-"""A bundle on photographs that it has not learned from: leak check, judging, every figure, probes, summary and report.
+"""A model on photographs that it has not learned from: leak check, judging, every figure, probes, summary and report.
 
-Nothing is fitted here. Calibration, thresholds, prediction sets and the test for strangeness are the bundle's own.
+Nothing is fitted here. Calibration, thresholds, prediction sets and the test for strangeness are the model's own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mpoxlens.datasets.workspace import Workspace
 from mpoxlens.errors import DataError
 from mpoxlens.evaluation import leak
 from mpoxlens.evaluation.battery import Rules, all_curves, apply_rules, figures, judged_of
+from mpoxlens.evaluation.candidate import candidate
 from mpoxlens.evaluation.judgements import Judgements, judge_all
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.evaluation.report.external import write_external_report
@@ -32,6 +33,10 @@ from mpoxlens.screening.output import unwritten
 
 MEASURED_ON = "photographs of another data set; the bundle's shipped calibration and thresholds, nothing fitted to them"
 WITHOUT = ("healthy",)
+OTHER = "other"  # the second label of a model that knows only yes and no
+NO_PROBES = (
+    "The probes of shortcuts, robustness and strange pictures are made for bundles; of this model they were not made."
+)
 ALSO = {  # other words for a label, as `word` writes them
     "monkeypox": "mpox",
     "monkey_pox": "mpox",
@@ -60,34 +65,38 @@ def run(
     stress: bool = True,
     photos: bool = False,
 ) -> Summary:
-    """Evaluate a bundle, and leave predictions.parquet, judgements.parquet, summary.json and report.html in `out`.
+    """Evaluate, and leave predictions.parquet, judgements.parquet, summary.json and report.html in `out`.
 
     Args:
-        bundle: its folder.
+        bundle: its folder, or that of an adapter of `mpoxlens vlm train`.
         dataset: labelled photographs as `datasets.sources` reads them, or a workspace of `mpoxlens data`.
         against: the workspace that the bundle was trained on, or its photographs, for the full search for copies.
         out: folder for the results; photographs that were read and compared are remembered there.
         tell: told how far it is.
-        stress: run the probes of shortcuts, robustness and strange pictures too, which take most of the time.
+        stress: run the probes of shortcuts, robustness and strange pictures too, which take most of the time; there
+            are none for an adapter.
         photos: put the worst mistakes into the report as pictures, not only by their sha256.
 
     Raises:
         BundleError: the bundle is damaged.
+        CheckpointError: the adapter is damaged.
         DataError: no label that could be judged, or every photograph was learned from.
         MpoxlensError: whatever else of data or disk cannot be used, in one line.
     """
-    loaded = Bundle.load(bundle, threads=1)
+    loaded = candidate(bundle)
     try:
         out.mkdir(parents=True, exist_ok=True)
         manifest, notes = _checked(loaded.spec, _manifest(loaded.spec, dataset, out, tell))
         leaked = leak.find(loaded.spec.training, manifest, out / "data" / "prints", against, tell)
         kept = replace(manifest, records=leak.without(manifest, leaked))
         _usable(loaded.spec, kept)
-        judged = judge_all(loaded, kept.root, kept.records, tell)
+        judged = judge_all(loaded.judge, kept.root, kept.records, tell)
         judged.write(out / "judgements.parquet")
-        notes += _apart(loaded.spec, kept)
-        content = described(loaded, dataset, manifest, kept, leaked, notes) | _measured(loaded.spec, judged, out)
-        content["stress"] = _stressed(loaded, kept, tell) if stress else None
+        notes += _apart(loaded.spec, kept) + ([NO_PROBES] if stress and loaded.bundle is None else [])
+        content = described(loaded.spec, loaded.sha256, dataset, manifest, kept, leaked, notes) | _measured(
+            loaded.spec, judged, out
+        )
+        content["stress"] = _stressed(loaded.bundle, kept, tell) if stress and loaded.bundle else None
         summary = Summary(content)
         write(summary, out / "summary.json")
         write_external_report(summary, loaded.spec, judged, out / "report.html", root=kept.root if photos else None)
@@ -133,7 +142,9 @@ def _meant(label: str, labels: tuple[str, ...]) -> str:
     if label in labels:
         return label
     plain = ALSO.get(word(label), word(label))
-    return plain if plain in labels or code(plain) else label
+    if len(labels) == 2 and OTHER in labels and plain not in (*labels, *WITHOUT) and code(plain):
+        return OTHER
+    return plain if plain in (*labels, *WITHOUT) or code(plain) else label
 
 
 def _apart(spec: Spec, kept: Manifest) -> list[str]:

@@ -17,7 +17,7 @@ from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.errors import DataError
 from mpoxlens.evaluation.metrics import Doubles, Flags, Rows
 from mpoxlens.rules import Calibration, Conformal, OutOfDistribution
-from mpoxlens.schema import Decision, Gate, ImageRecord, Interval, Photo, Pixels
+from mpoxlens.schema import Decision, Floats, Gate, ImageRecord, Interval, Photo, Pixels
 from mpoxlens.screening import gate
 from mpoxlens.screening.classify import classify_inputs
 from mpoxlens.screening.decide import Numbers, decide
@@ -41,6 +41,34 @@ class Judge(Protocol):
 
     def __call__(self, pixels: Sequence[Pixels]) -> Outputs:
         """Return logits, maps and embedding of photographs [H, W, 3], in their order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a model says of N photographs, before any rule."""
+
+    logits: Floats  # [N, C]
+    score: Doubles  # [N] out-of-distribution score
+    refuses: Flags  # [N], where the model itself says that it cannot tell
+
+
+class Looker(Protocol):
+    """Looks at whole photographs as the clinic does. Safe to call from several threads."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """In the order of the logits."""
+
+    @property
+    def positive(self) -> int:
+        """Index of the label that is asked for."""
+
+    @property
+    def rules(self) -> DecisionRules:
+        """What the decision rests on."""
+
+    def look(self, photos: Sequence[Photo]) -> Seen:
+        """Return what is said of photographs, in their order."""
 
 
 class Decider(Protocol):
@@ -94,9 +122,13 @@ class DecisionRules:
         p = self.calibration.probabilities(outputs.logits, self.positive)[:, self.positive]
         return self.decided(p, self.ood.score(outputs.embedding), [gate.check(_photo(one)) for one in pixels])
 
-    def decided(self, probability: Doubles, score: Doubles, gates: Sequence[Gate]) -> Judgement:
-        """Decide by probabilities [N], out-of-distribution scores [N] and the gate."""
+    def decided(
+        self, probability: Doubles, score: Doubles, gates: Sequence[Gate], refuses: Flags | None = None
+    ) -> Judgement:
+        """Decide by probabilities [N], out-of-distribution scores [N], the gate, and where the model refuses [N]."""
         found = tuple(map(self._decision, probability.tolist(), score.tolist(), gates))
+        if refuses is not None:
+            found = tuple(NO_DECISION if no else one for one, no in zip(found, refuses.tolist(), strict=True))
         refused = np.array([not one.usable for one in gates], dtype=bool)
         called = probability >= self.operating_point
         return Judgement(probability, called, score / self.ood.threshold, refused, found)
@@ -124,6 +156,12 @@ class BundleJudge:
         found = [one for part in parts for one in part]
         columns = ([c.logits for c in found], [c.cam for c in found], [c.embedding for c in found])
         return Outputs(*(np.stack(column) for column in columns))
+
+    def look(self, photos: Sequence[Photo]) -> Seen:
+        """Return what the network says of photographs; BundleError when it is not finite."""
+        found = classify_inputs(self.bundle, [self.bundle.spec.preprocess(photo.pixels) for photo in photos])
+        score = np.array([one.ood_score for one in found])
+        return Seen(np.stack([one.logits for one in found]), score, np.zeros(len(found), dtype=bool))
 
     def probability(self, outputs: Outputs) -> Doubles:
         """Return the calibrated probability [N] of the positive label."""

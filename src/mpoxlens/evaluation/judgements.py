@@ -1,4 +1,4 @@
-"""What a bundle says of every photograph of a data set, exactly as the clinic would: full photographs, gate and all."""
+"""What a model says of every photograph of a data set, exactly as the clinic would: full photographs, gate and all."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mpoxlens.bundle import Bundle
 from mpoxlens.datasets.progress import Tell, silent
 from mpoxlens.datasets.tables import write_table
-from mpoxlens.evaluation.judge import CHUNK, WORKERS, BundleJudge, Judgement
+from mpoxlens.evaluation.judge import CHUNK, WORKERS, Judgement, Looker, Seen
 from mpoxlens.evaluation.metrics import Doubles, Flags
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.evaluation.tone import typology_angle
 from mpoxlens.photo import read_photo
 from mpoxlens.schema import Floats, Gate, ImageRecord
 from mpoxlens.screening import gate
-from mpoxlens.screening.classify import classify_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,40 +82,36 @@ class Judgements:
         write_table(pa.table(columns), path)
 
 
-def judge_all(bundle: Bundle, root: Path, records: Sequence[ImageRecord], tell: Tell = silent) -> Judgements:
-    """Judge photographs, in several threads; load the bundle with `threads=1`.
+def judge_all(judge: Looker, root: Path, records: Sequence[ImageRecord], tell: Tell = silent) -> Judgements:
+    """Judge photographs, in several threads.
 
     Raises:
         PhotoError: a file changed since it was ingested.
         BundleError: the network gave numbers that are not finite.
     """
-    judge = BundleJudge(bundle)
     starts = range(0, len(records), CHUNK)
     parts: list[_Part] = []
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="judge") as pool:
-        for part in pool.map(lambda i: _part(bundle, root, records[i : i + CHUNK]), starts):
+        for part in pool.map(lambda i: _part(judge, root, records[i : i + CHUNK]), starts):
             parts.append(part)
             tell("judging", min(len(parts) * CHUNK, len(records)), len(records))
-    logits, angle, score = (np.concatenate([getattr(p, name) for p in parts]) for name in ("logits", "angle", "score"))
+    logits, score, refuses = (
+        np.concatenate([getattr(part.seen, name) for part in parts]) for name in ("logits", "score", "refuses")
+    )
     p = judge.rules.calibration.probabilities(logits, judge.positive)[:, judge.positive]
-    found = judge.rules.decided(p, score, [one for part in parts for one in part.gates])
+    found = judge.rules.decided(p, score, [one for part in parts for one in part.gates], refuses)
+    angle = np.concatenate([part.angle for part in parts])
     return Judgements(judge.labels, judge.positive, tuple(records), logits, angle, score, found)
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    logits: Floats
+    seen: Seen
     angle: Doubles
-    score: Doubles
     gates: tuple[Gate, ...]
 
 
-def _part(bundle: Bundle, root: Path, records: Sequence[ImageRecord]) -> _Part:
+def _part(judge: Looker, root: Path, records: Sequence[ImageRecord]) -> _Part:
     photos = [read_photo(root / record.path) for record in records]
-    found = classify_inputs(bundle, [bundle.spec.preprocess(photo.pixels) for photo in photos])
-    return _Part(
-        np.stack([one.logits for one in found]),
-        np.array([typology_angle(photo.pixels) for photo in photos]),
-        np.array([one.ood_score for one in found]),
-        tuple(map(gate.check, photos)),
-    )
+    angle = np.array([typology_angle(photo.pixels) for photo in photos])
+    return _Part(judge.look(photos), angle, tuple(map(gate.check, photos)))

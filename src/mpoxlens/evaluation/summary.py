@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 
 import mpoxlens
-from mpoxlens.bundle import Bundle
+from mpoxlens.bundle import Spec
 from mpoxlens.datasets.manifest import Manifest
 from mpoxlens.evaluation.caveats import caveats
 from mpoxlens.evaluation.leak import Leak
@@ -58,19 +58,19 @@ def write(summary: Summary, path: Path) -> None:
 
 
 def described(
-    bundle: Bundle, dataset: Path, manifest: Manifest, kept: Manifest, leak: Leak, notes: Sequence[str]
+    spec: Spec, sha256: str, dataset: Path, manifest: Manifest, kept: Manifest, leak: Leak, notes: Sequence[str]
 ) -> dict[str, Any]:
     """Return what was judged, by what, and what the leak check found.
 
     Args:
-        bundle: that judges.
+        spec: of the bundle that judges, or of what is told of as one.
+        sha256: of it.
         dataset: as the user named it; of its path the last part alone is told.
         manifest: of all photographs.
         kept: those that are not shared with the training photographs.
         leak: the check.
         notes: on how labels were read.
     """
-    spec = bundle.spec
     labels = Counter(record.label for record in kept.records)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -78,7 +78,7 @@ def described(
         "bundle": {
             "name": spec.name,
             "version": spec.version,
-            "sha256": bundle.sha256,
+            "sha256": sha256,
             "labels": list(spec.labels),
             "positive": spec.positive,
             "operating_point": spec.operating_point,

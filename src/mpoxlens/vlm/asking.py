@@ -141,6 +141,19 @@ class Assistant:
         check_question(question)
         yield from self.about_photo(photo, info).with_turns(turns).stream(question)
 
+    def said(self, photo: Photo) -> tuple[Floats, Floats]:
+        """Return how it answers `DIAGNOSIS` of a photograph alone, whatever the gate says of it.
+
+        Returns:
+            The logits [3] of "No", "Yes" and a refusal as the first token, and CLIP's embedding [D].
+
+        Raises:
+            MpoxlensError: the memory does not suffice.
+        """
+        with enough_memory():
+            seen = self.reader.see(photo)
+            return self._logits("", seen), seen.embedding
+
     def _talk(self, photo: Photo, info: ClinicalInfo) -> Talk:
         checked = gate.check(photo)
         seen = self.reader.see(photo) if checked.usable else None
@@ -165,7 +178,7 @@ class Assistant:
         interval = self.rules.calibration.interval(both[:2], POSITIVE)
         numbers = Numbers(
             gate=found.gate,
-            strange=self._strange(seen.embedding) or (REFUSED if _refuses(alone) or _refuses(both) else None),
+            strange=self._strange(seen.embedding) or (REFUSED if refuses(alone) or refuses(both) else None),
             photo_probability=photo_probability,
             probability=probability,
             # The bootstrap need not straddle the estimate itself; an interval without its estimate puzzles readers.
@@ -221,8 +234,8 @@ def _safely(pieces: Iterator[str]) -> Iterator[str]:
         yield from pieces
 
 
-def _refuses(logits: Floats) -> bool:
-    """Whether an answer begins with the refusal, as `evaluate.refusal.refused` counts it."""
+def refuses(logits: Floats) -> bool:
+    """Whether an answer begins with the refusal, of `Assistant.said`, as `evaluate.refusal.refused` counts it."""
     return bool(logits[2] > logits[:2].max())
 
 

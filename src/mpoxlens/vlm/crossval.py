@@ -26,7 +26,7 @@ from mpoxlens.datasets.progress import Tell, progress, silent
 from mpoxlens.datasets.split import Rows
 from mpoxlens.datasets.tables import made_of, read_table, write_table
 from mpoxlens.datasets.workspace import Workspace
-from mpoxlens.errors import CheckpointError, TrainingError
+from mpoxlens.errors import CheckpointError, DataError, TrainingError
 from mpoxlens.evaluation.ood import fit_ood
 from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.rules import OutOfDistribution
@@ -90,8 +90,20 @@ class Work:
         """The plain picture of every photograph."""
         return [Shown(Picture(record.sha256).key) for record in self.manifest.records]
 
+    @property
+    def place(self) -> dict[str, int]:
+        """Where every photograph stands in the manifest."""
+        return {record.sha256: i for i, record in enumerate(self.manifest.records)}
 
-def run(recipe_path: Path, data: Path, instructions: Path, out: Path, features: Path | None = None) -> Predictions:
+
+def run(
+    recipe_path: Path,
+    data: Path,
+    instructions: Path,
+    out: Path,
+    features: Path | None = None,
+    only: Sequence[int] = (),
+) -> Predictions:
     """Cross-validate a recipe; write `out`/predictions.parquet and histories.parquet, and return the former.
 
     Args:
@@ -100,12 +112,13 @@ def run(recipe_path: Path, data: Path, instructions: Path, out: Path, features: 
         instructions: folder of `mpoxlens vlm instructions`.
         out: the run's folder; a run that was stopped there goes on.
         features: folder that keeps what the encoders see, to be shared between runs; `out` by default.
+        only: numbers of the folds to do, from 0, of which nothing is written but their own folders; () for all.
 
     Raises:
         MpoxlensError: whatever of recipe, data, weights or disk cannot be used, in one line.
     """
     with opened(load(recipe_path), data, instructions, out, features) as work:
-        return cross_validate(work)
+        return cross_validate(work, only)
 
 
 def fit_all(recipe_path: Path, data: Path, instructions: Path, out: Path, features: Path | None = None) -> Path:
@@ -180,20 +193,49 @@ def look(
         )
 
 
-def cross_validate(work: Work) -> Predictions:
+def cross_validate(work: Work, only: Sequence[int] = ()) -> Predictions:
     """Judge every photograph by a model that saw nothing of its cluster, and write both tables.
 
+    Args:
+        work: what to do it with.
+        only: as of `run`.
+
     Raises:
+        DataError: a fold does not exist.
         MpoxlensError: whatever a fit raises.
     """
-    tables = [_judged(work, part) for part in plan(work.recipe.folding, work.manifest)]
-    place = {record.sha256: i for i, record in enumerate(work.manifest.records)}
-    rows = sorted((row for _, told in tables for row in told.to_pylist()), key=lambda row: place[row["sha256"]])
-    alone = joined([found for found, _ in tables], place)
+    tables = [_judged(work, part) for part in _chosen(work, only)]
+    if only:
+        return joined([found for found, _ in tables], work.place)
+    rows = sorted((row for _, told in tables for row in told.to_pylist()), key=lambda row: work.place[row["sha256"]])
+    alone = joined([found for found, _ in tables], work.place)
     if is_main():
         write_table(pa.Table.from_pylist(rows, _TOLD), work.out / TOLD)
         alone.write(work.out / ALONE)
     return alone
+
+
+def predictions_of(run: Path) -> Predictions:
+    """Return what a run says of the photographs alone: of all, or of those of the folds that it has.
+
+    Raises:
+        DataError: it has none, or they are damaged.
+    """
+    if (run / ALONE).exists():
+        return Predictions.read(run / ALONE)
+    parts = [Predictions.read(path) for path in sorted(run.glob(f"fold*/{ALONE}"))]
+    if not parts:
+        raise DataError(str(run), "it holds no predictions", MEND)
+    return joined(parts, {sha: i for i, sha in enumerate(sha for part in parts for sha in part.sha256)})
+
+
+def _chosen(work: Work, only: Sequence[int]) -> list[Part]:
+    parts = plan(work.recipe.folding, work.manifest)
+    unknown = sorted(set(only) - {part.fold for part in parts})
+    if unknown:
+        why = f"train.folds = {len(parts)}, so that they are 0 to {len(parts) - 1}"
+        raise DataError(f"fold {unknown[0]}", why, "name others")
+    return [part for part in parts if part.fold in only] if only else parts
 
 
 def learn(work: Work, seen: Rows, folder: Path, name: str) -> tuple[Fitted, Teacher, Side]:

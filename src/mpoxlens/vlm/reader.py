@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 
 from mpoxlens.errors import MpoxlensError
+from mpoxlens.preprocess import Preprocess
 from mpoxlens.schema import Floats, Photo
 from mpoxlens.vlm.prompts import IGNORED, Turn, answer_ids, training_ids
 
@@ -30,6 +31,7 @@ class Reader(Protocol):
 
     tokenizer: Any  # with place holders
     config: Any  # the ids of the place holders, and how many visual tokens each stands for
+    inputs: tuple[Preprocess, Preprocess]  # how a photograph becomes the input of CLIP and of the skin expert
 
     @property
     def versions(self) -> Mapping[str, str]:

@@ -32,12 +32,12 @@ class TorchReader:
     def __init__(self, model: MpoxVlm, tokenizer: Any) -> None:
         self.model, self.tokenizer, self.config = model, tokenizer, model.config
         self.versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-        self._inputs = preprocess_of(model.config)
+        self.inputs = preprocess_of(model.config)
 
     @torch.inference_mode()
     def see(self, photo: Photo) -> TorchSeen:
         """Look at a photograph."""
-        clip, skin = (torch.from_numpy(spec(photo.pixels))[None].to(self.model.device) for spec in self._inputs)
+        clip, skin = (torch.from_numpy(spec(photo.pixels))[None].to(self.model.device) for spec in self.inputs)
         seen = self.model.encode_photo(clip)  # [1, T, D]
         row = seen[0, 0] if self.config.class_tokens else seen[0].mean(0)
         features = {"photo_features": seen, "skin_features": self.model.encode_skin(skin)}

@@ -19,7 +19,7 @@ from mpoxlens.datasets.manifest import clustered
 from mpoxlens.datasets.phantom import draw
 from mpoxlens.evaluation import external
 from mpoxlens.evaluation.battery import Goals, cross_fit, figures, judged_of
-from mpoxlens.evaluation.judge import Judgement
+from mpoxlens.evaluation.judge import BundleJudge, Judgement
 from mpoxlens.evaluation.judgements import Judgements, judge_all
 from mpoxlens.evaluation.leak import Leak
 from mpoxlens.evaluation.predictions import Predictions
@@ -149,8 +149,10 @@ def evaluated(tiny_path: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     manifest = collect([root / "d"])
     manifest = replace(manifest, records=clustered(manifest, []))
     bundle = Bundle.load(tiny_path, threads=1)
-    judged = judge_all(bundle, manifest.root, manifest.records)
-    content = described(bundle, root / "d", manifest, manifest, Leak((), (), ("<i>no record</i>",)), [])
+    judged = judge_all(BundleJudge(bundle), manifest.root, manifest.records)
+    content = described(
+        bundle.spec, bundle.sha256, root / "d", manifest, manifest, Leak((), (), ("<i>no record</i>",)), []
+    )
     content |= external.battery_of(judged.predictions(), bundle.spec, judged)
     content |= {"decisions": decisions(judged), "mimics": mimics(judged), "stress": None}
     plain, shown = root / "plain.html", root / "shown.html"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -190,8 +190,15 @@ def _phantoms(known: _Known) -> dict[str, Any]:
 
 
 def _ablations(alone: Scores, rivals: Rivals) -> dict[str, Any]:
-    full = alone if rivals.full is None else _rival(alone, rivals.full)
-    return ablations(full, {name: _rival(alone, p) for name, p in rivals.ablations.items()})
+    """Compare on the photographs that every run has judged: a long one may have done some folds only."""
+    judged = set.intersection(*(set(p.sha256) for p in rivals.ablations.values()))
+    shared = alone.taken(np.array([sha in judged for sha in alone.sha256]))
+    full = shared if rivals.full is None else _rival(shared, _only(rivals.full, judged))
+    return ablations(full, {name: _rival(shared, _only(p, judged)) for name, p in rivals.ablations.items()})
+
+
+def _only(p: Predictions, judged: Set[str]) -> Predictions:
+    return p.take(np.array([sha in judged for sha in p.sha256]))
 
 
 def _rival(alone: Scores, p: Predictions) -> Scores:

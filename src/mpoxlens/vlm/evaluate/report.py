@@ -18,7 +18,7 @@ from mpoxlens.evaluation.predictions import Predictions
 from mpoxlens.vision.plan import plan
 from mpoxlens.vision.run_folder import KEPT_RECIPE, write_json
 from mpoxlens.vision.run_folder import RECIPE as CLAIM
-from mpoxlens.vlm.crossval import ALONE, TOLD
+from mpoxlens.vlm.crossval import ALONE, TOLD, predictions_of
 from mpoxlens.vlm.evaluate.figures import Rivals, figures
 from mpoxlens.vlm.evaluate.plan import Photographs, Settings, asked_of
 from mpoxlens.vlm.evaluate.run import FOLDER, answered
@@ -111,7 +111,7 @@ def read_rivals(run: Path, student: Path | None, probe: Path | None, ablation: S
         run: as of `evaluation`.
         student: predictions.parquet of the default bundle's run.
         probe: predictions.parquet of a frozen CLIP probe.
-        ablation: NAME=FOLDER of runs of `mpoxlens vlm crossval` without a part.
+        ablation: NAME=FOLDER of runs of `mpoxlens vlm crossval` without a part, of all folds or of some.
 
     Raises:
         DataError: one of them is not NAME=FOLDER, or cannot be read.
@@ -121,7 +121,7 @@ def read_rivals(run: Path, student: Path | None, probe: Path | None, ablation: S
         Predictions.read(student) if student else None,
         Predictions.read(probe) if probe else None,
         Predictions.read(run / ALONE) if folders else None,
-        {name: Predictions.read(folder / ALONE) for name, folder in folders.items()},
+        {name: predictions_of(folder) for name, folder in folders.items()},
     )
 
 

@@ -46,6 +46,14 @@ class Scores:
         """Return the same photographs with what another judge says of them [N]."""
         return replace(self, log_odds=log_odds)
 
+    def taken(self, rows: Flags) -> Scores:
+        """Return those photographs that are True in `rows` [N]."""
+        sha256, label, cluster = (
+            tuple(name for name, row in zip(names, rows, strict=True) if row)
+            for names in (self.sha256, self.label, self.cluster)
+        )
+        return Scores(sha256, label, cluster, self.fold[rows], self.log_odds[rows])
+
     def judged(self) -> Judged:
         """Return them as calibration and rules take them."""
         target = np.where(self.positive, 0, 1)

@@ -43,14 +43,14 @@ class FastReader:
         self.versions = {"onnxruntime": onnxruntime.__version__}
         self.tokenizer = _tokenizer(folder / TOKENIZER, self.config)
         self._end = self.tokenizer.eos_token_id
-        self._inputs = self.config.preprocess()
+        self.inputs = self.config.preprocess()
         self._photo, self._skin, self._language = (_session(folder / name, threads) for name in (PHOTO, SKIN, LANGUAGE))
         self._words = Words(folder, Table(**self.config.words))
         self._system = self._first()
 
     def see(self, photo: Photo) -> FastSeen:
         """Look at a photograph."""
-        clip, skin = (spec(photo.pixels)[None] for spec in self._inputs)
+        clip, skin = (spec(photo.pixels)[None] for spec in self.inputs)
         features, tokens = self._photo.run(["features", "tokens"], {"pixels": clip})  # [1, T, D], [1, T, W]
         expert = self._skin.run(["tokens"], {"pixels": skin})[0]
         tape = Tape(self._language, self.config.positions)
