@@ -14,6 +14,7 @@ nearly as it is; twenty minutes of two cores are forty of it.
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,8 +22,10 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from time import process_time
+from typing import Any
 
 import record
+from mpoxlens.bundle import SHOWN_MAP
 from mpoxlens.evaluation.summary import bracketed
 from mpoxlens.explain.faithfulness.pointing import ceiling, mask_at
 from mpoxlens.explain.leaderboard.contenders import networks, photographs_of
@@ -35,6 +38,7 @@ INSIDE = ("cam", "gradcam", "gradcam++", "hirescam", "layercam", "integrated_gra
 OF_CONTROL = ("cam", "occlusion", "lime", "layercam", "integrated_gradients")
 PHANTOMS, MINUTES = 100, 40.0  # of one core
 PHOTOS = 40
+TABLES = record.ROOT / "benchmarks" / "leaderboard.json"  # for docs/insert_leaderboard.py
 SAMPLES = 300  # of RISE, LIME and KernelSHAP; they take 1000 when they explain a single photograph
 SHOWN = {
     "hit": "pointing",
@@ -68,16 +72,21 @@ def main() -> None:
         # The fine control last: the coarse one is of use without it, and not the other way round.
         controls = networks([], [], control=True)[:0:-1]
         rows = [*_ceilings(plan), *(_time(floats, plan, Path(scratch) / "timed") if given.timed else ())]
-        bundle = networks([], [])
+        bundle, tables, failures = networks([], []), [], []
         photos = photographs_of(given.data, bundle[0], PHOTOS) if given.data else []
         parts = (("bundle", bundle, ()), ("float", floats, INSIDE), ("control", controls, OF_CONTROL))
         for kind, contenders, methods in parts:
             for board in run(contenders, methods, plan, out / kind, photos if kind == "bundle" else (), tell=_tell):
                 rows += _rows(board, control=kind == "control")
+                failures += _failures(board) if kind == "bundle" else []
+            tables += json.loads((out / kind / "leaderboard.json").read_bytes())["networks"]
     notes = (
         f"{plan.phantoms} drawn phantoms of 3 to 24 lesions, five stages and six skin tones; {len(photos) or 'no'} "
         f"photographs. RISE, LIME and KernelSHAP with {plan.samples} passes each."
     )
+    if not given.quick:
+        told = {"networks": tables, "failures": failures}
+        TABLES.write_text(json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     record.finish("faithfulness", rows, quick=given.quick, notes=notes, packages=("mpoxlens", "onnxruntime", "torch"))
 
 
@@ -108,6 +117,23 @@ def _of_method(
         worst = max(one.kept[-1], key=lambda end: end.value)
         told = f"{name}, {one.method}: alike when all is forgotten {bracketed(worst.to_dict())}"
         yield record.Row(told, worst.value, "")
+
+
+def _failures(board: Board) -> Iterator[dict[str, Any]]:
+    """Three phantoms on which the map that page and report show does worst, beside the map that the rule names."""
+    maps = {name: table.to_pylist() for name, table in board.rows.items() if name in (SHOWN_MAP, board.verdict.winner)}
+    drawn = [n for n, row in enumerate(maps[SHOWN_MAP]) if row["kind"] == "phantom" and not row["problem"]]
+    behind = {n: max(rows[n]["road"] for rows in maps.values()) - maps[SHOWN_MAP][n]["road"] for n in drawn}
+    for why, size in (
+        ("least energy in the lesions", lambda n: maps[SHOWN_MAP][n]["energy"]),
+        ("lowest ROAD", lambda n: maps[SHOWN_MAP][n]["road"]),
+        ("farthest behind the map that the rule names, by ROAD", lambda n: -behind[n]),
+    ):
+        worst = min(drawn, key=size)
+        drawn.remove(worst)
+        figures = {name: {key: rows[worst][key] for key in (*PLACE, "road")} for name, rows in maps.items()}
+        row = maps[SHOWN_MAP][worst]
+        yield {"why": why, "key": row["key"], "probability": row["probability"], "cover": row["cover"], "maps": figures}
 
 
 def _ceilings(plan: Plan) -> Iterator[record.Row]:

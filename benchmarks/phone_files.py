@@ -10,12 +10,10 @@ process of its own, by the interpreter that has its runtime. Writes the picture 
 from __future__ import annotations
 
 import json
-import math
 import os
-import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +71,10 @@ def quality_rows(files: Path, variants: Sequence[Variant]) -> list[record.Row]:
         where = "out of fold" if judged else "photographs learned from"
         found = judged or about["parity"]
         goals = (0.03, -0.005) if one.precision == INT8 else (None, None)
-        name = f"{one.runtime}, {one.precision}, {where}"
+        for what, figure in (("AUROC", one.auroc), ("decided", one.decided)) if judged else ():
+            told = f"{about['name']}, {one.runtime}, {one.precision}: {what}, out of fold"
+            rows.append(record.Row(f"{told} [{figure.low:.3f} to {figure.high:.3f}]", figure.value, ""))
+        name = f"{about['name']}, {one.runtime}, {one.precision}, {where}"
         rows.append(record.Row(f"{name}: median change of P(mpox)", found["median_difference"], "", goals[0]))
         area = found["delta_auroc"]
         if area["value"] is not None and area["low"] is not None:
@@ -82,39 +83,48 @@ def quality_rows(files: Path, variants: Sequence[Variant]) -> list[record.Row]:
         web = about.get("web", {})
         if web:
             changed = web["parity"]["median_difference"]
-            rows.append(record.Row(f"{one.precision}, onnxruntime-web in Chromium: median change", changed, ""))
-            rows.append(record.Row(f"{one.precision}, onnxruntime-web in Chromium: p50", web["p50_ms"], "ms"))
+            place = f"{about['name']}, {one.precision}, onnxruntime-web in Chromium"
+            rows.append(record.Row(f"{place}: median change", changed, ""))
+            rows.append(record.Row(f"{place}: p50", web["p50_ms"], "ms"))
     return rows
 
 
-def cost_rows(variants: Sequence[Variant]) -> list[record.Row]:
-    """Return size, time and memory of each file, and what int8 saves."""
+def cost_rows(files: Path, variants: Sequence[Variant]) -> list[record.Row]:
+    """Return size, time and memory of each file, and what int8 saves to each network."""
+    network = {one.name: described(files, one)["name"] for one in variants}
     rows = []
     for one in variants:
-        name = f"{one.runtime}, {one.precision}"
+        name = f"{network[one.name]}, {one.runtime}, {one.precision}"
         rows += [
             record.Row(f"{name}: file", one.bytes / 1e6, "MB"),
             record.Row(f"{name}: p50, one core", one.p50_ms, "ms"),
             record.Row(f"{name}: peak memory of the model", one.peak_mib, "MiB"),
         ]
+    for name in dict.fromkeys(network.values()):
+        rows += saved(name, [one for one in variants if network[one.name] == name])
+    return rows
+
+
+def saved(network: str, variants: Sequence[Variant]) -> Iterator[record.Row]:
+    """Yield what int8 saves in each runtime, and how far the runtimes are apart."""
     known = {(one.runtime, one.precision): one for one in variants}
     for runtime in RUNTIMES:
         full, small = known.get((runtime, "fp32")), known.get((runtime, INT8))
         if full and small:
             share, speed = 100 * small.bytes / full.bytes, full.p50_ms / small.p50_ms
             floor = 2.0 if runtime == "onnx" else None
-            rows.append(record.Row(f"{runtime}: bytes of int8 to float", share, "%", 30))
-            rows.append(record.Row(f"{runtime}: speed of int8 to float, one core", speed, "×", floor, at_least=True))
+            name = f"{network}, {runtime}"
+            yield record.Row(f"{name}: bytes of int8 to float", share, "%", 30)
+            yield record.Row(f"{name}: speed of int8 to float, one core", speed, "×", floor, at_least=True)
     int8 = [one.p50_ms for one in variants if one.precision == INT8]
     if len(int8) > 1:
-        rows.append(record.Row("int8, slowest runtime to fastest", max(int8) / min(int8), "×", 1.5))
-    return rows
+        yield record.Row(f"{network}: int8, slowest runtime to fastest", max(int8) / min(int8), "×", 1.5)
 
 
 def main() -> None:
     """Measure and record."""
     parser = record.arguments(__doc__)
-    parser.add_argument("--files", type=Path, required=True, help="folder of the files, all of one run")
+    parser.add_argument("--files", type=Path, required=True, help="folder of the files, of one network or several")
     parser.add_argument("--with", action="append", default=[], metavar="RUNTIME=PYTHON", dest="interpreters")
     options = parser.parse_args()
     interpreters = dict(one.split("=", 1) for one in options.interpreters)
@@ -124,13 +134,11 @@ def main() -> None:
     variants, _ = pareto.read(benchmarks)
     table, taken = pareto.write(benchmarks, options.files)
     print(table)
-    rows = quality_rows(options.files, variants) + cost_rows(variants)
+    rows = quality_rows(options.files, variants) + cost_rows(options.files, variants)
     best = ", ".join(one.name for one in front(variants, "bytes")) or "none was judged"
-    areas = [one.auroc.value for one in variants if not math.isnan(one.auroc.value)]
-    told = f" AUROC out of fold, median of the files: {statistics.median(areas):.3f}." if areas else ""
     notes = (
         f"One photograph a pass, on one core; the quickest of {rounds} rounds of {runs} passes; load average "
-        f"{load:.1f} before. Picked: {taken.name if taken else 'none'}. By size nothing beats: {best}.{told}"
+        f"{load:.1f} before. Picked: {taken.name if taken else 'none'}. By size nothing beats: {best}."
     )
     record.finish("phone_files", rows, quick=options.quick, notes=notes, packages=PACKAGES)
 

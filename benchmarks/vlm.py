@@ -85,6 +85,8 @@ def _rows(found: Mapping[str, Any]) -> Iterator[record.Row]:
     yield row("same decision in all wordings held out", consistency["held-out"]["all"])
     yield row("AUROC, wordings held out less those of training", consistency["auroc"]["difference"])
     refusal = found["refusal"]
+    if drawn := refusal.get("no photograph of skin"):
+        yield row("refused of what is no photograph of skin", drawn["refused"], goal=0.95, at_least=True)
     yield row("refused of what cannot be judged", refusal["cannot be judged"]["refused"], goal=0.95, at_least=True)
     for kind, one in refusal["cannot be judged"]["by_kind"].items():
         yield row(f"refused, {kind}", one)

@@ -20,6 +20,7 @@ SCRIPTS = [
     "docs/insert_figures.py",
     "docs/insert_frequencies.py",
     "docs/insert_help.py",
+    "docs/insert_leaderboard.py",
     "docs/insert_tree.py",
 ]
 # A fenced block, possibly indented in a list, and what it is preceded by when it must not be run.

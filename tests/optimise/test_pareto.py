@@ -12,6 +12,7 @@ from mpoxlens.optimise.optimise_command import VERBS
 from mpoxlens.optimise.pareto import picture, read, write
 
 AREA = {"value": 0.936, "low": 0.896, "high": 0.971}
+TOLD = {"value": 0.82, "low": 0.76, "high": 0.88}
 
 
 def described(folder: Path, name: str, runtime: str, **told: object) -> str:
@@ -31,8 +32,10 @@ def benchmark(path: Path, files: list[tuple[str, int, float]], machine: str = "d
 
 @pytest.fixture
 def measured(tmp_path: Path) -> Path:
-    whole = described(tmp_path, "a.onnx", "onnx", held_out={"auroc": AREA, "passes": True})
-    poor = described(tmp_path, "b.onnx", "onnx", held_out={"auroc": AREA | {"value": 0.9}, "passes": False})
+    whole = described(tmp_path, "a.onnx", "onnx", held_out={"auroc": AREA, "decided": TOLD, "passes": True})
+    poor = described(
+        tmp_path, "b.onnx", "onnx", held_out={"auroc": AREA | {"value": 0.9}, "decided": TOLD, "passes": False}
+    )
     other = described(tmp_path, "c<.tflite", "litert")
     return benchmark(tmp_path / "one.json", [(whole, 2, 6.0), (whole, 1, 10.0), (poor, 1, 5.0), (other, 1, 12.0)])
 
@@ -53,7 +56,7 @@ def test_what_is_written(measured: Path, tmp_path: Path) -> None:
     assert taken is not None
     assert taken.name == "a.onnx"
     lines = table.splitlines()
-    assert "| a.onnx | onnx | fp32 | .936 [.896–.971] | 4 | 10 | 30 | picked |" in lines
+    assert "| a.onnx | onnx | fp32 | .936 [.896–.971] | .820 [.760–.880] | 4 | 10 | 30 | picked |" in lines
     assert any(line.startswith("| b.onnx") and line.endswith("| fails its bar |") for line in lines)
     assert any(line.startswith("| c<.tflite") and "not measured" in line for line in lines)
     page = (tmp_path / "out" / "pareto.html").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from mpoxlens.optimise.pick import Variant, front, pick
 
 def variant(name: str, size: int, ms: float, auroc: float, **changes: object) -> Variant:
     figure = Figure(auroc, auroc - 0.04, min(auroc + 0.03, 1.0))
-    made = Variant(name, "onnx", "fp32", size, ms, 10.0, figure, passes=True)
+    made = Variant(name, "onnx", "fp32", size, ms, 10.0, figure, Figure(0.8, 0.75, 0.85), passes=True)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -28,6 +28,17 @@ def test_what_is_as_good_as_the_best_is_picked_by_bytes_times_time() -> None:
 
 def test_a_worse_one_is_not_picked_however_small() -> None:
     assert pick([FLOAT, HALF, replace(INT8, auroc=Figure(0.9309, 0.9, 0.96))]) is HALF
+
+
+def test_one_that_can_tell_less_often_is_not_picked_however_small() -> None:
+    assert pick([HALF, replace(INT8, decided=Figure(0.74, 0.7, 0.8))]) is HALF
+    assert pick([HALF, replace(INT8, decided=Figure(0.75, 0.7, 0.8))]).name == "int8"
+
+
+def test_one_that_judges_worse_does_not_say_how_often_the_others_must_tell() -> None:
+    """Were .95 the measure, .8 would not do."""
+    sure = variant("sure", 9_000_000, 9.0, 0.90, decided=Figure(0.95, 0.9, 0.98))
+    assert pick([sure, INT8]) is INT8
 
 
 def test_exactly_the_margin_is_within_it() -> None:

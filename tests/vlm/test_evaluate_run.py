@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from tiny_vlm import LABELS, RECIPE, made
@@ -55,12 +56,28 @@ def found(place: Path) -> dict[str, Any]:
     return evaluation(run, place / "ws", SETTINGS, rivals)
 
 
+def test_folds_can_be_done_one_by_one_and_compared(place: Path, tmp_path: Path) -> None:
+    asked, whole = (place / "tiny.toml", place / "ws", place / "asked"), crossval.predictions_of(place / "run")
+    with pytest.raises(DataError, match=r"fold 2: .* 0 to 1"):
+        crossval.run(*asked, tmp_path / "part", only=[2])
+    part = crossval.run(*asked, tmp_path / "part", only=[1])
+    assert not (tmp_path / "part" / crossval.ALONE).exists()
+    assert set(part.sha256) == {sha for sha, fold in zip(whole.sha256, whole.fold, strict=True) if fold == 1}
+    again = crossval.predictions_of(tmp_path / "part")
+    assert again.sha256 == part.sha256
+    assert np.array_equal(again.logits, part.logits)
+    with pytest.raises(DataError, match="no predictions"):
+        crossval.predictions_of(tmp_path)
+
+
 def test_every_figure_of_a_run(place: Path, found: dict[str, Any]) -> None:
     run = place / "run"
     rows = [row for fold in range(2) for row in read_answers(run / FOLDER / f"fold{fold}.parquet")]
     tests = {name: [row for row in rows if row.asked.test == name] for name in ("alone", "history", "refuse")}
     assert len(tests["alone"]) == len(tests["history"]) == 24
     assert found["refusal"]["cannot be judged"]["pictures"] == len(tests["refuse"]) >= 4
+    drawn = [one for one in tests["refuse"] if ":" in one.asked.sha256]
+    assert found["refusal"]["no photograph of skin"]["pictures"] == len(drawn) > 0
     assert found["consistency"]["trained"]["wordings"] == 18
     assert found["accuracy"]["with_healthy"]["photos"] == 24
     one = found["ablations"]["rash_only"]["differences"][0]

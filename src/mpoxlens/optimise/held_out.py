@@ -49,12 +49,13 @@ class HeldOut:
     bytes: int  # of the largest of their files
     auroc: Figure  # of the files; people with a rash, 95 % interval by cluster
     float_auroc: Figure
+    decided: Figure  # share of people with a rash for whom the files give a decision
     found: Parity
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
-        areas = {"auroc": self.auroc.to_dict(), "float_auroc": self.float_auroc.to_dict()}
-        return {"folds": self.folds, "bytes": self.bytes, **areas, "parity": self.found.to_dict()}
+        figures = {name: getattr(self, name).to_dict() for name in ("auroc", "float_auroc", "decided")}
+        return {"folds": self.folds, "bytes": self.bytes, **figures, "parity": self.found.to_dict()}
 
 
 def folds_of(run: Path) -> Folds:
@@ -105,7 +106,8 @@ def held_out(
     checked = _checked(source, found, order)
     compared = parity.compare(full, small, (drawn_full, drawn_small), source.spec, checked)
     area, float_area = (parity.area(source.spec, one, checked) for one in (small, full))
-    return HeldOut(len(folds.networks), largest, area, float_area, compared)
+    told = parity.decided(source.spec, small, checked)
+    return HeldOut(len(folds.networks), largest, area, float_area, told, compared)
 
 
 def _fold_of_each(folds: Folds, found: Photographs) -> np.ndarray:

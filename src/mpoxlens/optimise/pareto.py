@@ -21,7 +21,7 @@ from mpoxlens.screening.output import write_whole
 from mpoxlens.screening.report import csp_hash
 
 UNITS = {"bytes": 1e6, "p50_ms": 1.0, "peak_mib": 1.0}
-HEAD = ("file", "runtime", "precision", "AUROC, out of fold", "MB", "p50 ms", "peak MiB", "")
+HEAD = ("file", "runtime", "precision", "AUROC, out of fold", "decided", "MB", "p50 ms", "peak MiB", "")
 UNKNOWN = Figure(float("nan"), float("nan"), float("nan"))
 MEND = "make it with: mpoxlens benchmark FILES --out FILE.json"
 
@@ -60,14 +60,17 @@ def _variant(row: Mapping[str, Any]) -> Variant:
     try:
         about = json.loads(beside.read_bytes())
         runtime = next(one for one in RUNTIMES if one == about["runtime"])
-        area = about.get("held_out", {}).get("auroc")
-        figure = Figure(*(float(area[key]) for key in ("value", "low", "high"))) if area else UNKNOWN
+        area, decided = (_figure(about.get("held_out", {}).get(name)) for name in ("auroc", "decided"))
         passes = all(about.get(one, {}).get("passes", True) for one in ("held_out", "web"))
         cost = (int(row["bytes"]), float(row["p50_ms"]), float(row["model_mib"]))
-        return Variant(file.name, runtime, about["precision"], *cost, figure, passes, int(row["threads"]))
+        return Variant(file.name, runtime, about["precision"], *cost, area, decided, passes, int(row["threads"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         why = f"no readable {beside.name} beside it"
         raise DataError(str(file), why, "write the file again with mpoxlens optimise") from None
+
+
+def _figure(told: Mapping[str, Any] | None) -> Figure:
+    return Figure(*(float(told[key]) for key in ("value", "low", "high"))) if told else UNKNOWN
 
 
 def to_markdown(variants: Sequence[Variant], taken: Variant | None) -> str:
@@ -83,7 +86,7 @@ def rows_of(variants: Sequence[Variant], taken: Variant | None) -> Iterator[tupl
     for one in sorted(variants, key=lambda v: (order.index(v.runtime), v.bytes)):
         mark = "picked" if one == taken else "not beaten" if one in best else "" if one.passes else "fails its bar"
         costs = (f"{one.cost(key) / unit:.3g}" for key, unit in UNITS.items())
-        yield one.name, one.runtime, one.precision, bracketed(one.auroc), *costs, mark
+        yield one.name, one.runtime, one.precision, *map(bracketed, (one.auroc, one.decided)), *costs, mark
 
 
 def bracketed(figure: Figure) -> str:

@@ -120,6 +120,15 @@ def area(spec: Spec, out: Outputs, checked: Checked) -> Figure:
     return figure(auroc(checked.positive[rows], probability(spec, out)[rows], draws.weights))
 
 
+def decided(spec: Spec, out: Outputs, checked: Checked) -> Figure:
+    """Return for which share of people with a rash P(mpox) gives a decision, with its interval; NaN where none has."""
+    rows = np.flatnonzero(checked.asked)
+    if not len(rows):
+        return Figure(float("nan"), float("nan"), float("nan"))
+    told = [one is not None for one in _sides(spec, probability(spec, out)[rows])]
+    return figure(Draws.of([checked.clusters[i] for i in rows]).mean(np.array(told)))
+
+
 def _deltas(checked: Checked, before: Doubles, after: Doubles, point: float) -> dict[str, Figure]:
     """Return what AUROC and sensitivity gain from the one to the other, among people with a rash."""
     rows = np.flatnonzero(checked.asked)

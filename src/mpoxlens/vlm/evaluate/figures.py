@@ -175,7 +175,9 @@ def _refusal(known: _Known) -> dict[str, Any]:
 
 
 def _refused(known: _Known, rash: set[str]) -> Iterator[tuple[str, list[Answered]]]:
-    yield "cannot be judged", known.of("refuse")
+    asked = known.of("refuse")
+    yield "cannot be judged", asked
+    yield "no photograph of skin", [row for row in asked if not row.asked.label]  # drawn, or made of something else
     for test, name in (("alone", "rash"), ("history", "rash with a history")):
         yield name, [row for row in known.of(test) if row.asked.sha256 in rash]  # type: ignore[arg-type]
 
