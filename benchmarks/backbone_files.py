@@ -105,8 +105,11 @@ def written(backbone: str, runtime: str, precision: str) -> dict[str, Any]:
     family = FAMILIES[backbone]
     model = create(ModelRecipe(backbone, "none", 0, family.size, pool=family.pool), len(LABELS))
     drawn = drawings(family.size)
-    with torch.no_grad():  # in training mode: batch normalisation takes the drawings' statistics
-        for _ in range(10):
+    norms = [one for one in model.modules() if isinstance(one, torch.nn.modules.batchnorm._BatchNorm)]
+    for one in norms:
+        one.momentum = None  # its statistics are then those of all inputs so far
+    with torch.no_grad():
+        if norms:
             model(torch.from_numpy(drawn[:CALIBRATION]))
     model.eval()
     asked = drawn[CALIBRATION:]

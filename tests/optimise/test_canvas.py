@@ -62,13 +62,15 @@ def saved(pixels: Pixels, form: str) -> bytes:
         (500, "PNG", 1, 0.0, 0.0),
         (500, "JPEG", 1, 0.0, 0.04),
         (1800, "JPEG", 2, 0.008, 0.04),
+        (3000, "JPEG", 4, 0.008, 0.04),
     ],
 )
 def test_canvas_and_pillow_give_one_input(
     tab: browser.Tab, side: int, form: str, step: int, median: float, most: float
 ) -> None:
     """In units of the network's input, whose standard deviation is about 1; a grey level is 0.008 to 0.018 of it."""
-    file = saved(draw(7, size=side).pixels, form)
+    drawn = Image.fromarray(draw(7, size=500).pixels).resize((side, side), Image.Resampling.LANCZOS)
+    file = saved(np.asarray(drawn), form)
     preprocess = Bundle.load(default_path(), threads=1).spec.preprocess
     ours = decode_photo(file, f"drawn.{form.lower()}").pixels
     theirs = on_canvas(tab, file, form, step)

@@ -74,3 +74,11 @@ def test_intervals_are_by_cluster() -> None:
     lost = compare(outputs(ODDS), outputs([2.0, -3.0, -1.0, -2.0]), (outputs([0.0]), outputs([0.0])), spec(), truth)
     assert (lost.delta_sensitivity.low, lost.delta_sensitivity.high) == (-1.0, 0.0)
     assert np.isfinite(lost.delta_auroc.low)
+
+
+@pytest.mark.parametrize(("less", "same"), [(1e-6, 1.0), (1e-3, 0.5)])
+def test_on_the_line_rounding_is_no_other_decision(less: float, same: float) -> None:
+    """The first photograph has P = .5, the operating point itself."""
+    truth, golden = checked([True, False], "ab"), (outputs([0.0]), outputs([0.0]))
+    found = compare(outputs([0.0, -2.0]), outputs([-less, -2.0]), golden, spec(), truth)
+    assert found.same_side == same
