@@ -8,8 +8,9 @@ goes with what the map names, not whether that is a lesion. 95 % intervals by bo
 photographs.
 
 With --timed, the time of a run is measured as well: 100 phantoms by eight methods on the float network, all measures
-and checks included, of which a fifth is done and taken five times. It is that of the processor, of all threads
-together, since other work on the computer leaves it nearly as it is; twenty minutes of two cores are forty of it.
+and checks included. A fifth is done and taken five times, which is an upper estimate: what is done once counts five
+times. It is that of the processor, of all threads together, since other work on the computer leaves it nearly as it is;
+twenty minutes of two cores are forty of it.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ def main() -> None:
         photos = photographs_of(given.data, bundle[0], PHOTOS) if given.data else []
         parts = (("bundle", bundle, ()), ("float", floats, INSIDE), ("control", controls, OF_CONTROL))
         for kind, contenders, methods in parts:
+            if not contenders:
+                continue
             for board in run(contenders, methods, plan, out / kind, photos if kind == "bundle" else (), tell=_tell):
                 rows += _rows(board, control=kind == "control")
                 failures += _failures(board) if kind == "bundle" else []
@@ -123,14 +126,19 @@ def _of_method(
 def _failures(board: Board) -> Iterator[dict[str, Any]]:
     """Three phantoms on which the map that page and report show does worst, beside the map that the rule names."""
     maps = {name: table.to_pylist() for name, table in board.rows.items() if name in (SHOWN_MAP, board.verdict.winner)}
-    drawn = [n for n, row in enumerate(maps[SHOWN_MAP]) if row["kind"] == "phantom" and not row["problem"]]
+    drawn = [
+        n for n, row in enumerate(maps[SHOWN_MAP])
+        if row["kind"] == "phantom" and not any(rows[n]["problem"] for rows in maps.values())
+    ]  # fmt: skip
     behind = {n: max(rows[n]["road"] for rows in maps.values()) - maps[SHOWN_MAP][n]["road"] for n in drawn}
     for why, size in (
         ("least energy in the lesions", lambda n: maps[SHOWN_MAP][n]["energy"]),
         ("lowest ROAD", lambda n: maps[SHOWN_MAP][n]["road"]),
         ("farthest behind the map that the rule names, by ROAD", lambda n: -behind[n]),
     ):
-        worst = min(drawn, key=size)
+        worst = min(drawn, key=size, default=-1)
+        if worst < 0 or ("behind" in why and behind[worst] <= 0):
+            return
         drawn.remove(worst)
         figures = {name: {key: rows[worst][key] for key in (*PLACE, "road")} for name, rows in maps.items()}
         row = maps[SHOWN_MAP][worst]

@@ -10,7 +10,9 @@ process of its own, by the interpreter that has its runtime. Writes the picture 
 from __future__ import annotations
 
 import json
+import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +25,7 @@ from mpoxlens.optimise.pick import Variant, front
 from mpoxlens.optimise.runtimes import RUNTIMES
 
 INT8 = "static-int8"
+PICTURE = record.ROOT / "docs" / "pareto.png"
 PACKAGES = ("mpoxlens", "onnxruntime", "numpy")
 ROUNDS = 3  # the smallest median of them counts: other work on the machine can but add
 
@@ -71,7 +74,9 @@ def quality_rows(files: Path, variants: Sequence[Variant]) -> list[record.Row]:
         where = "out of fold" if judged else "photographs learned from"
         found = judged or about["parity"]
         goals = (0.03, -0.005) if one.precision == INT8 else (None, None)
-        for what, figure in (("AUROC", one.auroc), ("decided", one.decided)) if judged else ():
+        for what, figure in (("AUROC", one.auroc), ("decided", one.decided)):
+            if not math.isfinite(figure.value):
+                continue  # never judged on the folds
             told = f"{about['name']}, {one.runtime}, {one.precision}: {what}, out of fold"
             rows.append(record.Row(f"{told} [{figure.low:.3f} to {figure.high:.3f}]", figure.value, ""))
         name = f"{about['name']}, {one.runtime}, {one.precision}, {where}"
@@ -121,6 +126,19 @@ def saved(network: str, variants: Sequence[Variant]) -> Iterator[record.Row]:
         yield record.Row(f"{network}: int8, slowest runtime to fastest", max(int8) / min(int8), "×", 1.5)
 
 
+def shot(page: Path, picture: Path) -> None:
+    """Photograph the charts of a page of `mpoxlens pareto` in Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or sys.exit("Chromium is needed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--headless=new"])
+        tab = browser.new_page(viewport={"width": 1160, "height": 800}, color_scheme="light")
+        tab.goto(page.resolve().as_uri())
+        tab.locator("section.card").first.screenshot(path=picture)
+        browser.close()
+
+
 def main() -> None:
     """Measure and record."""
     parser = record.arguments(__doc__)
@@ -134,6 +152,8 @@ def main() -> None:
     variants, _ = pareto.read(benchmarks)
     table, taken = pareto.write(benchmarks, options.files)
     print(table)
+    if not options.quick:
+        shot(options.files / "pareto.html", PICTURE)
     rows = quality_rows(options.files, variants) + cost_rows(options.files, variants)
     best = ", ".join(one.name for one in front(variants, "bytes")) or "none was judged"
     notes = (

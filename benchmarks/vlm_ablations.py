@@ -31,14 +31,14 @@ STATISTICS = {"accuracy": "accuracy", "auroc": "AUROC"}
 
 
 def variants(recipe: VlmRecipe) -> dict[str, VlmRecipe]:
-    """Return the recipe and what it is without each of the paper's parts."""
+    """Return the recipe and what it is without each part."""
     t = recipe.train
     changed = {
         FULL: t,
         "without CLIP": replace(t, blind="photo"),
         "without the skin expert": replace(t, blind="skin"),
         "without histories": replace(t, no_history=1.0, diagnosis=1.0),
-        "without stage 1": replace(t, align_steps=0, probed=False),
+        "without stage 1 and the probed beginning": replace(t, align_steps=0, probed=False),
     }
     return {name: replace(recipe, train=train) for name, train in changed.items()}
 
@@ -67,7 +67,8 @@ def main() -> None:
     notes = (
         f"Folds {' and '.join(str(fold + 1) for fold in FOLDS)} of {recipe.train.folds}, "
         f"{recipe.train.tune_steps} steps of stage 2 each; rash only is {found['rash_only']['photos']} photographs. "
-        "The teacher of every variant is a probe of CLIP, so that without CLIP its word is still learned from."
+        "All begin with what was learned of histories alone. The teacher of every variant is a probe of CLIP, so that "
+        "without CLIP its word is still learned from."
     )
     rows = [row for row in _rows(found) if math.isfinite(row.value)]
     record.finish(

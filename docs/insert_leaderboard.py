@@ -22,7 +22,8 @@ def leaderboard(networks: list[Network]) -> str:
 
 def photographs(networks: list[Network]) -> str:
     """Return the table of the network that was asked about photographs."""
-    return _table(next(one["photos"] for one in networks if one["photos"]), EFFECT, rank=False)
+    asked = [one["photos"] for one in networks if one["photos"]]
+    return _table(asked[0], EFFECT, rank=False) if asked else "Not measured."
 
 
 def sanity(networks: list[Network]) -> str:
@@ -59,7 +60,7 @@ def _table(standings: list[Network], columns: Mapping[str, str], *, rank: bool) 
 
 
 def _lines(standings: list[Network], columns: Mapping[str, str], *, rank: bool) -> Iterator[str]:
-    for one in standings:
+    for one in filter(lambda standing: standing["pictures"], standings):
         cells = [f"`{one['method']}`" + (" (tied)" if one["tied_with_best"] and rank else "")]
         cells += [_figure(one["mean_rank"])] if rank else []
         cells += [_figure(one["figures"].get(name)) for name in columns]

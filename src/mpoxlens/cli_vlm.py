@@ -77,7 +77,13 @@ def train(recipe: Path, data: Path, asked: Path, out: Path, features: Path | Non
 @INSTRUCTIONS
 @OUT
 @FEATURES
-@click.option("--fold", "only", type=click.IntRange(0), multiple=True, help="Do this one alone; may be given again.")
+@click.option(
+    "--fold",
+    "only",
+    type=click.IntRange(0),
+    multiple=True,
+    help="Do this one alone, the first is 0; may be given again.",
+)
 def crossval(recipe: Path, data: Path, asked: Path, out: Path, features: Path | None, only: tuple[int, ...]) -> None:
     """Cross-validate a recipe: predictions.parquet, histories.parquet."""
     validation = _step("crossval", "mpoxlens vlm crossval")

@@ -73,11 +73,12 @@ def found(folder: Path, data: Path, out: Path) -> Summary:
 def test_it_is_judged_on_mpox_or_not(found: Summary, out: Path) -> None:
     jsonschema.validate(json.loads(found.to_json()), json.loads(schema_text()))
     told = found.content["dataset"]
-    assert told["labels"] == {"mpox": PHOTOS, "other": 2 * PHOTOS}
+    assert told["labels"] == {"mpox": PHOTOS, "other": 2 * PHOTOS, "healthy": PHOTOS}
     assert "The label chickenpox is read as other." in told["notes"]
     assert external.NO_PROBES in told["notes"]
     assert found.content["figures"]["rash_only"]["photos"] == 3 * PHOTOS
-    assert found.content["mimics"]["by_label"]["healthy"]["photographs"] == PHOTOS
+    assert found.content["figures"]["with_healthy"]["photos"] == 4 * PHOTOS
+    assert not found.content["mimics"]
     assert "mpox_vlm tiny" in (out / "report.html").read_text(encoding="utf-8")
 
 
@@ -108,3 +109,11 @@ def test_an_adapter_that_cannot_tell_what_is_strange_is_refused(folder: Path, tm
     assert "train the adapter again" in found.output
     with pytest.raises(CheckpointError, match="nothing can be called unfamiliar"):
         AdapterLooker.load(old)
+
+
+@pytest.mark.parametrize(
+    ("label", "meant"), [("Monkeypox", "mpox"), ("Others", "other"), ("nevus", "other"), ("Normal skin", "healthy")]
+)
+def test_every_label_is_yes_or_no_to_a_model_that_knows_no_more(label: str, meant: str) -> None:
+    assert external._meant(label, AdapterLooker.labels) == meant
+    assert external._meant("nevus", ("mpox", "chickenpox", "healthy")) == "nevus"

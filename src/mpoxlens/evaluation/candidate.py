@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+
 from mpoxlens.bundle import Bundle, Spec
 from mpoxlens.errors import MissingExtraError
 from mpoxlens.evaluation.judge import BundleJudge, Looker
@@ -39,9 +41,10 @@ def candidate(folder: Path) -> Candidate:
 def _adapter(folder: Path) -> Candidate:
     try:
         from mpoxlens.vlm.looker import AdapterLooker
+
+        looker = AdapterLooker.load(folder, say=Console(stderr=True, highlight=False, markup=False).print)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("mpoxlens"):
             raise
         raise MissingExtraError("evaluating an adapter", "vlm", error.name) from None
-    looker = AdapterLooker.load(folder)
     return Candidate(looker.spec, looker.sha256, looker, None)

@@ -45,6 +45,8 @@ ALSO = {  # other words for a label, as `word` writes them
     "chicken_pox": "chickenpox",
     "rubeola": "measles",
     "normal": "healthy",
+    "normal_skin": "healthy",
+    "healthy_skin": "healthy",
 }
 
 
@@ -142,8 +144,8 @@ def _meant(label: str, labels: tuple[str, ...]) -> str:
     if label in labels:
         return label
     plain = ALSO.get(word(label), word(label))
-    if len(labels) == 2 and OTHER in labels and plain not in (*labels, *WITHOUT) and code(plain):
-        return OTHER
+    if OTHER in labels and len(set(labels) - set(WITHOUT)) == 2:  # it knows yes and no, and every label is one of them
+        return plain if plain in labels else OTHER
     return plain if plain in (*labels, *WITHOUT) or code(plain) else label
 
 

@@ -66,12 +66,12 @@ def pick(variants: Sequence[Variant], runtime: str = "onnx") -> Variant:
     """Return the variant that the default bundle carries, by the rule above.
 
     Raises:
-        DataError: none is of this runtime, passes and has an AUROC.
+        DataError: none is of this runtime, passes and was judged out of fold.
     """
     judged = [v for v in variants if v.runtime == runtime and v.passes]
     known = [v for v in judged if not isnan(v.auroc.value) and not isnan(v.decided.value)]
     if not known:
-        why = f"no {runtime} file among them passes its bar and was judged out of fold"
+        why = f"no {runtime} file among them passes its bar and has an AUROC and a share decided, out of fold"
         raise DataError("the files", why, "judge them first with: mpoxlens parity FILE RUN --data WORK")
     best = max(one.auroc.value for one in known)
     near = [one for one in known if round(best - one.auroc.value, 6) <= MARGIN]

@@ -140,7 +140,7 @@ def measured(source: Source, content: bytes, suffix: str, checked: Checked) -> P
 
 
 def describe(source: Source, to: str, precision: str) -> dict[str, Any]:
-    """Return what a phone developer has to know of a file."""
+    """Return what a phone developer has to know of a file, as it stands in the file itself."""
     spec = source.spec
     size = spec.preprocess.size
     return {
@@ -167,7 +167,6 @@ def describe(source: Source, to: str, precision: str) -> dict[str, Any]:
         "calibration": {"temperature": spec.calibration.temperature, "bias": spec.calibration.bias},
         "operating_point": spec.operating_point,
         "conformal": spec.conformal.to_dict(),
-        "ood": spec.ood.to_dict(),
         **({"map": spec.map.to_dict()} if spec.map else {}),
     }
 
@@ -178,7 +177,13 @@ def _kept(source: Source, content: bytes, about: Mapping[str, Any], found: Parit
     file, beside = out / name, out / f"{name}.json"
     beside.unlink(missing_ok=True)
     write_whole(file, lambda part: _write(part, content))
-    told = {**about, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "parity": found.to_dict()}
+    told = {
+        **about,
+        "ood": source.spec.ood.to_dict(),  # 86 kB, beside a network of two megabytes
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "parity": found.to_dict(),
+    }
     text = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(beside, lambda part: _write(part, text.encode()))
     weights = sum(p.numel() * p.element_size() for p in source.model.parameters())

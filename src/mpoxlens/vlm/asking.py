@@ -190,14 +190,23 @@ class Assistant:
         verdict = decide(numbers, self.rules.conformal, self.rules.operating_point)
         return replace(found, verdict=verdict, photo_probability=photo_probability)
 
-    def _strange(self, embedding: Floats) -> Reason | None:
+    def strangeness(self, embedding: Floats) -> float:
+        """Return how strange an embedding [D] of `said` is to what was learned from; 0 where the rules cannot tell.
+
+        Raises:
+            CheckpointError: the rules are of another model.
+        """
         ood = self.rules.ood
         if ood is None:
-            return None
+            return 0.0
         if ood.mean.shape != embedding.shape:
             why = f"its ood is of {len(ood.mean)} features, the model's photo of {len(embedding)}"
             raise CheckpointError(RULES, why, "calibrate the adapter again")
-        return gate.strange(float(ood.score(embedding[None])[0]), ood.threshold)
+        return float(ood.score(embedding[None])[0])
+
+    def _strange(self, embedding: Floats) -> Reason | None:
+        found = self.strangeness(embedding)
+        return gate.strange(found, self.rules.ood.threshold) if self.rules.ood else None
 
     def _write(self, seen: Any, turns: Sequence[Turn]) -> Iterator[str]:
         """Yield what the language model writes after these turns, as it comes; too long a prompt is refused at once."""

@@ -117,7 +117,12 @@ def run(
     Raises:
         MpoxlensError: whatever of recipe, data, weights or disk cannot be used, in one line.
     """
-    with opened(load(recipe_path), data, instructions, out, features) as work:
+    recipe = load(recipe_path)
+    unknown = sorted(set(only) - set(range(recipe.train.folds)))
+    if unknown:  # before all pictures are looked at
+        why = f"train.folds = {recipe.train.folds}, so that they are 0 to {recipe.train.folds - 1}"
+        raise DataError(f"fold {unknown[0]}", why, "name others")
+    with opened(recipe, data, instructions, out, features) as work:
         return cross_validate(work, only)
 
 
@@ -201,10 +206,10 @@ def cross_validate(work: Work, only: Sequence[int] = ()) -> Predictions:
         only: as of `run`.
 
     Raises:
-        DataError: a fold does not exist.
         MpoxlensError: whatever a fit raises.
     """
-    tables = [_judged(work, part) for part in _chosen(work, only)]
+    parts = plan(work.recipe.folding, work.manifest)
+    tables = [_judged(work, part) for part in parts if part.fold in only or not only]
     if only:
         return joined([found for found, _ in tables], work.place)
     rows = sorted((row for _, told in tables for row in told.to_pylist()), key=lambda row: work.place[row["sha256"]])
@@ -227,15 +232,6 @@ def predictions_of(run: Path) -> Predictions:
     if not parts:
         raise DataError(str(run), "it holds no predictions", MEND)
     return joined(parts, {sha: i for i, sha in enumerate(sha for part in parts for sha in part.sha256)})
-
-
-def _chosen(work: Work, only: Sequence[int]) -> list[Part]:
-    parts = plan(work.recipe.folding, work.manifest)
-    unknown = sorted(set(only) - {part.fold for part in parts})
-    if unknown:
-        why = f"train.folds = {len(parts)}, so that they are 0 to {len(parts) - 1}"
-        raise DataError(f"fold {unknown[0]}", why, "name others")
-    return [part for part in parts if part.fold in only] if only else parts
 
 
 def learn(work: Work, seen: Rows, folder: Path, name: str) -> tuple[Fitted, Teacher, Side]:

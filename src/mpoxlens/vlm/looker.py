@@ -1,8 +1,12 @@
-"""An adapter judged on photographs of others, as a bundle is: mpox or not, by its own rules, without a history."""
+"""An adapter judged on photographs of others, as a bundle is: mpox or not, by its own rules, without a history.
+
+It is asked of mpox alone. That it can be told of as a bundle with healthy skin for a label lets the figures set people
+with a rash apart, as everywhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -16,9 +20,11 @@ from mpoxlens.evaluation.judge import DecisionRules, Seen
 from mpoxlens.schema import INTENDED_USE, Photo
 from mpoxlens.vlm.asking import Assistant, refuses
 from mpoxlens.vlm.instructions.histories import POSITIVE
+from mpoxlens.vlm.instructions.photographs import BARE
 from mpoxlens.vlm.rules_file import RULES
 
-LABELS = (POSITIVE, "other")
+LABELS = (POSITIVE, "other", BARE)
+NEVER = -30.0  # what the last of them, which it is not asked about, has less than "No": nothing of any share
 LICENCES = {
     "code": "Apache-2.0",
     "weights": "research use only, see LICENSE-WEIGHTS.md",
@@ -38,9 +44,9 @@ class AdapterLooker:
     positive = 0
 
     @classmethod
-    def load(cls, folder: Path) -> AdapterLooker:
+    def load(cls, folder: Path, say: Callable[[str], None] = lambda _line: None) -> AdapterLooker:
         """Load an adapter; raises what `Assistant.load` does, and CheckpointError where its rules are too old."""
-        return cls.of(Assistant.load(folder))
+        return cls.of(Assistant.load(folder, say=say))
 
     @classmethod
     def of(cls, assistant: Assistant) -> AdapterLooker:
@@ -80,6 +86,6 @@ class AdapterLooker:
         """Return what the model says of photographs, in their order; raises what `Assistant.said` does."""
         with self._one:
             found = [self.assistant.said(photo) for photo in photos]
-        logits = np.stack([one[[1, 0]] for one, _ in found])  # "Yes", "No"
-        score = np.concatenate([self.rules.ood.score(embedding[None]) for _, embedding in found])
+        logits = np.stack([(one[1], one[0], one[0] + NEVER) for one, _ in found]).astype(np.float32)
+        score = np.array([self.assistant.strangeness(embedding) for _, embedding in found])
         return Seen(logits, score, np.array([refuses(one) for one, _ in found]))

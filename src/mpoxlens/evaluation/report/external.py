@@ -46,7 +46,7 @@ def write_external_report(
         "title": f"{spec.name} {spec.version} on {c['dataset']['name']}",
         "lead": list(lead(c)),
         "notes": list(_notes(c)),
-        "objective": "Validation of a finished bundle on photographs of others.",
+        "objective": "Validation of a finished model on photographs of others.",
         "partition": f"Nothing is divided: all photographs{_unseen(c)} are tested on. Clusters (person, or photograph "
         "with its copies) are resampled whole.",
         "updating": "No: calibration, thresholds and sets are the bundle's own.",

@@ -111,18 +111,27 @@ def read_rivals(run: Path, student: Path | None, probe: Path | None, ablation: S
         run: as of `evaluation`.
         student: predictions.parquet of the default bundle's run.
         probe: predictions.parquet of a frozen CLIP probe.
-        ablation: NAME=FOLDER of runs of `mpoxlens vlm crossval` without a part, of all folds or of some.
+        ablation: NAME=FOLDER of runs of `mpoxlens vlm crossval` without a part, of all folds or of the same two.
 
     Raises:
-        DataError: one of them is not NAME=FOLDER, or cannot be read.
+        DataError: one of them is not NAME=FOLDER, or cannot be read, or they have too few folds in common.
     """
-    folders = dict(map(_named, ablation))
+    runs = {name: predictions_of(folder) for name, folder in map(_named, ablation)}
+    full = Predictions.read(run / ALONE) if runs else None
+    if full:
+        _enough(full, runs)
     return Rivals(
-        Predictions.read(student) if student else None,
-        Predictions.read(probe) if probe else None,
-        Predictions.read(run / ALONE) if folders else None,
-        {name: predictions_of(folder) for name, folder in folders.items()},
+        Predictions.read(student) if student else None, Predictions.read(probe) if probe else None, full, runs
     )
+
+
+def _enough(full: Predictions, runs: Mapping[str, Predictions]) -> None:
+    """Refuse runs without two folds in common: on the one, what is compared on the other is calibrated."""
+    judged = set.intersection(*(set(p.sha256) for p in runs.values()))
+    shared = {int(fold) for sha, fold in zip(full.sha256, full.fold, strict=True) if sha in judged}
+    if len(shared) < 2:
+        why = f"the runs have {len(shared)} folds in common, and two are needed"
+        raise DataError(f"--ablation {', '.join(runs)}", why, "do one more in each: mpoxlens vlm crossval --fold")
 
 
 def _named(text: str) -> tuple[str, Path]:
