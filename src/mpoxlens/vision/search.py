@@ -150,17 +150,17 @@ def _rash(p: Predictions, recipe: Recipe) -> Predictions:
 
 def _finish(study: optuna.Study, search: _Search, whole: Run) -> dict[str, Any]:
     """Write the winner's recipe and the table of trials; judge the winner and the given recipe on the fold held out."""
-    trials = study.get_trials(deepcopy=False, states=DONE)
-    complete = [t for t in trials if t.state == TrialState.COMPLETE]
-    if not complete:
-        why = f"none of its {len(trials)} trials came to an end; {trials[-1].user_attrs.get('problem', '')}"
-        raise TrainingError("the search", why, "narrow [search.space], and name a new folder with --out")
-    best = max(complete, key=lambda t: (t.values[0], -t.number))
-    path = whole.out / "best.toml"
-    head = f"# The best of {len(trials)} trials of {whole.recipe.path.name}, by {_means(whole.recipe)}.\n\n"
-    write_text(head + to_toml(whole.recipe, best.params, whole.out), path)
-    _write_trials(trials, search.space, whole.out / "trials.csv")
-    with FileLock(whole.out / ".finish.lock"):
+    with FileLock(whole.out / ".finish.lock"):  # inside, so that of several processes the last writes of all trials
+        trials = study.get_trials(deepcopy=False, states=DONE)
+        complete = [t for t in trials if t.state == TrialState.COMPLETE]
+        if not complete:
+            why = f"none of its {len(trials)} trials came to an end; {trials[-1].user_attrs.get('problem', '')}"
+            raise TrainingError("the search", why, "narrow [search.space], and name a new folder with --out")
+        best = max(complete, key=lambda t: (t.values[0], -t.number))
+        path = whole.out / "best.toml"
+        head = f"# The best of {len(trials)} trials of {whole.recipe.path.name}, by {_means(whole.recipe)}.\n\n"
+        write_text(head + to_toml(whole.recipe, best.params, whole.out), path)
+        _write_trials(trials, search.space, whole.out / "trials.csv")
         content = {
             "criterion": _means(whole.recipe),
             "trials": len(trials),
