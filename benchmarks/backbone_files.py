@@ -38,6 +38,7 @@ def main() -> None:
     parser = record.arguments(__doc__)
     parser.add_argument("--work", type=Path, help="keeps what is done")
     parser.add_argument("--with", action="append", default=[], metavar="RUNTIME=PYTHON", dest="interpreters")
+    parser.add_argument("--kept", action="store_true", help="record what --work holds, and write no file more")
     parser.add_argument("--one", nargs=3, metavar=("BACKBONE", "RUNTIME", "PRECISION"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
@@ -48,7 +49,10 @@ def main() -> None:
         work = given.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
         names = ["efficientnet-lite0"] if given.quick else _names()
-        found = [_done(work, name, *where) for name in names for where in _places(interpreters)]
+        asked = [(name, *where) for name in names for where in _places(interpreters)]
+        if given.kept:
+            asked = [one for one in asked if _path(work, *one).exists()]
+        found = [_done(work, *one) for one in asked]
     notes = "; ".join(f"{one['name']}: {one['refused']}" for one in found if one["refused"])
     told = f"{CALIBRATION} drawings for the ranges, {ASKED} asked about. {f'Refused: {notes}.' if notes else ''}"
     rows = [row for one in found for row in _rows(one)]
@@ -67,9 +71,13 @@ def _places(interpreters: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
             yield python, runtime, precision
 
 
+def _path(work: Path, backbone: str, _python: str, runtime: str, precision: str) -> Path:
+    return work / f"{backbone}-{runtime}-{precision}.json"
+
+
 def _done(work: Path, backbone: str, python: str, runtime: str, precision: str) -> dict[str, Any]:
     """Return what became of a file, from the disk if it was written before."""
-    path = work / f"{backbone}-{runtime}-{precision}.json"
+    path = _path(work, backbone, python, runtime, precision)
     if not path.exists():
         print(path.stem, file=sys.stderr, flush=True)
         command = [python, __file__, "--one", backbone, runtime, precision]

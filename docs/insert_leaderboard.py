@@ -43,15 +43,14 @@ def failures(known: list[Mapping[str, Any]]) -> str:
 
 def _place(name: str, figures: Mapping[str, float]) -> str:
     hit = "points into a lesion" if figures["hit"] > 0 else "points beside them"
-    energy = f"energy {figures['energy']:.3f} of at most {figures['ceiling']:.2f}"
-    return f"`{name}` {hit}, {energy}, ROAD {figures['road']:+.2f}"
+    return f"`{name}` {hit}, energy {figures['energy']:.2f}, ROAD {figures['road']:+.2f}"
 
 
 def _told(one: Network) -> str:
     chance, most = (_figure(one["phantoms"][0]["figures"][name]) for name in ("cover", "ceiling"))
     winner = f"the rule names `{one['winner']}`" if one["winner"] else "the rule names none"
     lesions = "" if one["shows_lesions"] else ", which is not said to show lesions"
-    return f"**{_name(one)}**: {winner}{lesions}. Energy by chance {chance}, at most {most}."
+    return f"**{_name(one)}**: {winner}{lesions}. Energy by chance {chance}; by a map of the network's own cells at most {most}."
 
 
 def _table(standings: list[Network], columns: Mapping[str, str], *, rank: bool) -> str:
