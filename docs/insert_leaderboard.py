@@ -50,7 +50,8 @@ def _told(one: Network) -> str:
     chance, most = (_figure(one["phantoms"][0]["figures"][name]) for name in ("cover", "ceiling"))
     winner = f"the rule names `{one['winner']}`" if one["winner"] else "the rule names none"
     lesions = "" if one["shows_lesions"] else ", which is not said to show lesions"
-    return f"**{_name(one)}**: {winner}{lesions}. Energy by chance {chance}; by a map of the network's own cells at most {most}."
+    energy = f"Energy by chance {chance}; by a map of the network's own cells at most {most}."
+    return f"**{_name(one)}**: {winner}{lesions}. {energy}"
 
 
 def _table(standings: list[Network], columns: Mapping[str, str], *, rank: bool) -> str:
