@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -55,7 +55,9 @@ def main() -> None:
         found = [_done(work, *one) for one in asked]
     notes = "; ".join(f"{one['name']}: {one['refused']}" for one in found if one["refused"])
     told = f"{CALIBRATION} drawings for the ranges, {ASKED} asked about. {f'Refused: {notes}.' if notes else ''}"
-    rows = [row for one in found for row in _rows(one)]
+    rows = [
+        row for runtime in interpreters for row in _rows(runtime, [one for one in found if one["runtime"] == runtime])
+    ]
     record.finish("backbone_files", rows, quick=given.quick, notes=told.strip(), packages=("mpoxlens", "torch", "timm"))
 
 
@@ -82,7 +84,8 @@ def _done(work: Path, backbone: str, python: str, runtime: str, precision: str) 
         print(path.stem, file=sys.stderr, flush=True)
         command = [python, __file__, "--one", backbone, runtime, precision]
         path.write_text(json.dumps(_asked(command)), encoding="utf-8")
-    return {"name": f"{backbone}, {runtime}, {precision}", "precision": precision} | json.loads(path.read_bytes())
+    about = {"name": f"{backbone}, {runtime}, {precision}", "backbone": backbone, "runtime": runtime}
+    return about | {"precision": precision} | json.loads(path.read_bytes())
 
 
 def _asked(command: Sequence[str]) -> dict[str, Any]:
@@ -143,13 +146,26 @@ def drawings(size: int) -> np.ndarray:
     return np.stack([prepare(draw(seed, size=size).pixels) for seed in range(CALIBRATION + ASKED)])
 
 
-def _rows(one: Mapping[str, Any]) -> Iterator[record.Row]:
-    if one["refused"]:
-        return
-    goal = NEAR if one["precision"] == "fp32" else None
-    yield record.Row(f"{one['name']}: file", one["bytes"] / 1e6, "MB")
-    if math.isfinite(one["away"]):
-        yield record.Row(f"{one['name']}: largest difference of a logit", 100 * one["away"], "%", goal and 100 * goal)
+def _rows(runtime: str, found: Sequence[Mapping[str, Any]]) -> Iterator[record.Row]:
+    """Yield what became of a runtime's files: how many, how far from their networks, and what int8 saves."""
+    done = {(one["backbone"], one["precision"]): one for one in found if not one["refused"]}
+    tried = {precision: sum(one["precision"] == precision for one in found) for precision in PRECISIONS}
+    for precision, goal in zip(PRECISIONS, (100 * NEAR, None), strict=True):
+        these = {name: one for (name, known), one in done.items() if known == precision}
+        if these:
+            yield record.Row(f"{runtime}, {precision}: written, of {tried[precision]} networks", len(these), "")
+            worst = max(these, key=lambda name: these[name]["away"])
+            told = f"{runtime}, {precision}: largest difference of a logit, {worst}"
+            yield record.Row(told, 100 * these[worst]["away"], "%", goal)
+    shares = {
+        name: 100 * one["bytes"] / done[name, "fp32"]["bytes"]
+        for (name, precision), one in done.items()
+        if precision == "static-int8" and (name, "fp32") in done
+    }
+    if shares:
+        worst = max(shares, key=lambda name: shares[name])
+        yield record.Row(f"{runtime}: bytes of int8 to float, median network", statistics.median(shares.values()), "%")
+        yield record.Row(f"{runtime}: the same, {worst}, which saves least", shares[worst], "%")
 
 
 if __name__ == "__main__":

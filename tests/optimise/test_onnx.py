@@ -1,5 +1,7 @@
 """torch == onnx float == onnx int8, within what each step may cost; in the real runtime."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -55,3 +57,16 @@ def test_parity_is_measured_and_a_file_that_differs_is_refused() -> None:
     assert same == {"median_difference": 0.0, "max_difference": 0.0, "same_side": 1.0, "photos": 2}
     with pytest.raises(TrainingError, match=r"differs by 0\.7616 in the median"):
         onnx.check_parity(logits, -logits, CALIBRATION, 0, 0.5)
+
+
+def test_a_transformer_gets_small_and_its_products_stay_near(tmp_path: Path) -> None:
+    """Its weights stand in matrix products, whose inputs no fixed range fits."""
+    torch.manual_seed(3)
+    model = create(ModelRecipe(backbone="test_vit", weights="none", frozen_blocks=0, size=160, pool="token"), 4).eval()
+    batch = np.random.default_rng(0).normal(size=(6, 3, 160, 160)).astype(np.float32)
+    full, rounded = onnx.export(model, 160), tmp_path / "rounded.onnx"
+    rounded.write_bytes(full)
+    onnx._round_products(rounded)
+    before, after = (onnx.run(file, batch)["logits"] for file in (full, rounded.read_bytes()))
+    assert np.abs(after - before).max() < 0.05 * np.abs(before).max()
+    assert len(onnx.quantise(full, batch)) < 0.6 * len(full)
