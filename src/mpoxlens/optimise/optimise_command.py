@@ -57,7 +57,7 @@ def optimise(
     writing.show(writing.write(run, to, precision, data, check, out, Settings(**training)))
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog="Exit codes: 0 done; 2 nothing could be done; 130 stopped with Ctrl-C.")
 @click.argument("files", metavar="BUNDLE_OR_FILE...", type=FOLDER, nargs=-1, required=True)
 @click.option("--threads", default="1", show_default=True, help="Numbers of threads, separated by commas.")
 @click.option("--runs", type=click.IntRange(1, 100000), default=100, show_default=True, help="Passes timed.")

@@ -21,7 +21,7 @@ from mpoxlens.screening.output import write_whole
 from mpoxlens.screening.report import csp_hash
 
 UNITS = {"bytes": 1e6, "p50_ms": 1.0, "peak_mib": 1.0}
-HEAD = ("file", "runtime", "precision", "AUROC, out of fold", "decided", "MB", "p50 ms", "peak MiB", "")
+HEAD = ("file", "runtime", "precision", "AUROC, out of fold", "decided", "MB", "p50 ms", "model MiB", "")
 UNKNOWN = Figure(float("nan"), float("nan"), float("nan"))
 MEND = "make it with: mpoxlens benchmark FILES --out FILE.json"
 
@@ -143,7 +143,12 @@ def write(paths: Sequence[Path], out: Path) -> tuple[str, Variant | None]:
 def show(table: str, taken: Variant | None, out: Path) -> None:
     """Print the table, what is picked, and where the page is."""
     picked = f"picked: {taken.name}" if taken else "picked: none; judge the .onnx files first with mpoxlens parity"
-    for line in (table, picked, f"page: {out / 'pareto.html'}"):
+    if taken and "not measured" in table:
+        picked += "; files that were not judged out of fold did not take part"
+    told = (
+        "Of each file the fewest threads that it was measured with; MiB is what the model took, its runtime left out."
+    )
+    for line in (table, told, picked, f"page: {out / 'pareto.html'}"):
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 

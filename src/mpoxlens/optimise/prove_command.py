@@ -25,7 +25,7 @@ def parity(file: Path, run: Path, data: Path, web: Path | None) -> None:
     proving.show(proving.prove(file, run, data, web), file)
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog="Exit codes: 0 done; 2 nothing could be done.")
 @click.argument("benchmarks", metavar="BENCHMARK.json...", type=PATH, nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="Folder for pareto.md and pareto.html.")
 def pareto(benchmarks: Sequence[Path], out: Path) -> None:
