@@ -27,7 +27,6 @@ from mpoxlens.vlm.recipe import VlmRecipe, load
 
 STEPS, FOLDS = 100, (0, 1)
 READING = "reading"  # of a run: what it learned of histories alone
-STATISTICS = {"accuracy": "accuracy", "auroc": "AUROC"}
 
 
 def variants(recipe: VlmRecipe) -> dict[str, VlmRecipe]:
@@ -93,10 +92,10 @@ def _rows(found: Mapping[str, Any]) -> Iterator[record.Row]:
     for question, judged in found.items():
         words = question.replace("_", " ")
         for name, one in judged["judges"].items():
-            for key, statistic in STATISTICS.items():
+            for key, statistic in vlm.STATISTICS.items():
                 yield vlm.row(f"{statistic}, {words}, {name}", one[key])
         for one in judged["differences"]:
-            for key, statistic in STATISTICS.items():
+            for key, statistic in vlm.STATISTICS.items():
                 p = one[key]["p_holm"]
                 yield vlm.row(f"{statistic}, {words}, {one['of']} less {FULL}, p {p:.3f} (Holm)", one[key])
 
